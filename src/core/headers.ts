@@ -1,0 +1,61 @@
+/**
+ * A header block as it travels on the wire: name, value, name, value …
+ * Order, case and repetition are kept, because a signature or a strict client may depend on them.
+ */
+export type HeaderList = readonly string[];
+
+/** RFC 9110 §7.6.1 and what NGINX clears: they describe one connection and end with it. Lower case. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+]);
+
+/**
+ * Names that a `Connection` header may not take off: without them the message means something else,
+ * and a client could make the gateway forward a request that is framed or addressed differently.
+ */
+const NEVER_HOP_BY_HOP: ReadonlySet<string> = new Set(["host", "content-length", "content-type", "date"]);
+
+/**
+ * The value of the first header of that name, or `undefined`.
+ * @param lowerName the name in lower case
+ */
+export function headerValue(headers: HeaderList, lowerName: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === lowerName.length && name.toLowerCase() === lowerName) return headers[i + 1];
+  }
+  return undefined;
+}
+
+/** All values of that name in order; `lowerName` in lower case. */
+export function headerValues(headers: HeaderList, lowerName: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() === lowerName) values.push(headers[i + 1] as string);
+  }
+  return values;
+}
+
+/**
+ * The names, lower case, that this header block's `Connection` headers declare hop-by-hop (RFC 9110 §7.6.1).
+ * `null` when there are none but the usual `keep-alive` and `close`, which is nearly always.
+ */
+export function connectionNamed(connectionValue: string): ReadonlySet<string> | null {
+  const lower = connectionValue.toLowerCase();
+  if (lower === "keep-alive" || lower === "close") return null;
+  const names = new Set<string>();
+  for (const part of lower.split(",")) {
+    const name = part.trim();
+    if (name !== "" && name !== "keep-alive" && name !== "close" && !NEVER_HOP_BY_HOP.has(name)) names.add(name);
+  }
+  return names.size === 0 ? null : names;
+}
