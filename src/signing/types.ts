@@ -40,6 +40,21 @@ export interface KnownCredentials {
   readonly expiresAtMs?: number;
 }
 
+/** What a V4 signature is good for: one day, one region, one product (oss-semantics §2.4). */
+export interface Scope {
+  /** `YYYYMMDD` of the signing time, UTC. */
+  readonly date8: string;
+  /** Bare region id, `cn-hangzhou`; the CloudBox id for a CloudBox. */
+  readonly region: string;
+  /** `oss`, or `oss-cloudbox`. */
+  readonly product: string;
+}
+
+/** Where V4 signing keys come from: see `DayKeyCache`. */
+export interface DayKeys {
+  get(accessKeyId: string, accessKeySecret: Secret, scope: Scope): Uint8Array;
+}
+
 export interface VerifyContext {
   readonly nowMs: number;
   /** Bare region id of the addressed host, `cn-hangzhou`; `null` when the host tells none (acceleration). */
@@ -47,6 +62,8 @@ export interface VerifyContext {
   /** `oss` unless the host is a CloudBox. */
   readonly product: string;
   readonly findCredentials: (accessKeyId: string) => KnownCredentials | null;
+  /** Keeps derived V4 keys from one verification to the next. */
+  readonly dayKeys?: DayKeys;
 }
 
 /** The outcome of a verification; a failure is ready to be written as OSS's error XML. */
@@ -57,7 +74,7 @@ export type Verdict =
       readonly status: number;
       readonly code: string;
       readonly message: string;
-      /** `x-oss-ec`, or `null` where oss-semantics names none. */
+      /** `x-oss-ec`, or `null` where neither oss-semantics nor a page of the vendor names one. */
       readonly ec: string | null;
       /** Extra XML elements in order, `StringToSign` say. */
       readonly extra: readonly (readonly [element: string, text: string])[];
