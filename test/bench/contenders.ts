@@ -1,0 +1,181 @@
+/** The proxies that are measured. Each is data plus a function that writes its configuration. */
+import { existsSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { NGINX_POOL, NGINX_RECIPE, type NginxFlavour, nginxConfig } from "./nginx-config.js";
+import { findProgram, type Program } from "./processes.js";
+
+/** Where one start of a proxy happens. */
+export interface Site {
+  /** A folder of its own for configuration, logs and temporary files. */
+  readonly directory: string;
+  readonly listenPort: number;
+  readonly adminPort: number;
+  readonly originPort: number;
+}
+
+export interface Launch extends Program {
+  /** Answers 200 when the proxy is ready; without it an accepted connection is enough. */
+  readonly readyUrl?: string;
+}
+
+export interface Contender {
+  readonly name: string;
+  /** What a reader must know to judge the comparison. */
+  readonly note: string;
+  /** Why it cannot run here, in a few words; `null` when it can. */
+  absence(): string | null;
+  /** How to ask for its version; absent: the note says it. */
+  readonly version?: Program;
+  /** Writes the configuration; `null`: the load goes to the origin itself. */
+  prepare: ((site: Site) => Launch) | null;
+}
+
+const CLI_FILE = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const HTTP_PROXY_FILE = fileURLToPath(new URL("http-proxy-server.mjs", import.meta.url));
+
+const direct: Contender = {
+  name: "direct",
+  note: "no proxy: what origin and load reach alone on their core, the ceiling of every other line",
+  absence: () => null,
+  prepare: null,
+};
+
+const ossgate: Contender = {
+  name: "ossgate",
+  note: "one process, JSON access log to a file",
+  absence: () => (existsSync(CLI_FILE) ? null : "not built"),
+  prepare: (site) => ({
+    command: process.execPath,
+    args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site))],
+    env: { NODE_ENV: "production" },
+    readyUrl: `http://127.0.0.1:${site.adminPort}/healthz`,
+  }),
+};
+
+const nginxRecipe = nginx("nginx-recipe", NGINX_RECIPE, {
+  note: "HTTP/1.0 upstream, no pool, combined access log to a file; client_max_body_size raised so that PUT can run",
+});
+
+const nginxPool = nginx("nginx-pool", NGINX_POOL, {
+  note: "the recipe with keepalive 64 and HTTP/1.1 upstream; combined access log to a file",
+});
+
+const httpProxy: Contender = {
+  name: "http-proxy",
+  note: "http-proxy 1.18 on node:http, keepAlive agent, no access log",
+  absence: () => (isResolvable("http-proxy") ? null : "not installed"),
+  prepare: (site) => ({
+    command: process.execPath,
+    // It calls util._extend, and the warning about that is no news here.
+    args: ["--no-deprecation", HTTP_PROXY_FILE, String(site.listenPort), String(site.originPort)],
+    env: { NODE_ENV: "production" },
+  }),
+};
+
+const haproxy: Contender = {
+  name: "haproxy",
+  note: "nbthread 1, mode http, no log",
+  absence: () => notInstalled("haproxy"),
+  version: { command: "haproxy", args: ["-v"] },
+  prepare: (site) => ({
+    command: findProgram("haproxy") ?? "haproxy",
+    args: ["-db", "-f", writeConfig(site, "haproxy.cfg", haproxyConfig(site))],
+  }),
+};
+
+const caddy: Contender = {
+  name: "caddy",
+  note: "GOMAXPROCS=1, no access log",
+  absence: () => notInstalled("caddy"),
+  version: { command: "caddy", args: ["version"] },
+  prepare: (site) => ({
+    command: findProgram("caddy") ?? "caddy",
+    args: ["run", "--adapter", "caddyfile", "--config", writeConfig(site, "Caddyfile", caddyConfig(site))],
+    env: { GOMAXPROCS: "1", HOME: site.directory, XDG_CONFIG_HOME: site.directory, XDG_DATA_HOME: site.directory },
+  }),
+};
+
+/** In the order in which a round measures them. */
+export const CONTENDERS: readonly Contender[] = [direct, ossgate, nginxRecipe, nginxPool, httpProxy, haproxy, caddy];
+
+function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: string }): Contender {
+  return {
+    name,
+    note,
+    absence: () => notInstalled("nginx"),
+    version: { command: "nginx", args: ["-v"] },
+    prepare: (site) => ({
+      command: findProgram("nginx") ?? "nginx",
+      args: [
+        ...["-p", site.directory, "-e", join(site.directory, "error.log")],
+        ...["-c", writeConfig(site, "nginx.conf", nginxConfig(site.directory, flavour(site)))],
+      ],
+    }),
+  };
+}
+
+function ossgateConfig({ listenPort, adminPort, originPort }: Site): string {
+  return `listeners:
+  - { name: web, address: "127.0.0.1:${listenPort}" }
+admin: { address: "127.0.0.1:${adminPort}" }
+log: { level: info, access: { format: json } }
+buckets:
+  b: { bucket: bench-bucket, region: cn-hangzhou, endpoint: "http://127.0.0.1:${originPort}", connections: 256 }
+routes:
+  - name: bench
+    match: { hosts: [127.0.0.1, bench.localhost] }
+    bucket: b
+    methods: [GET, HEAD, PUT]
+    limits: { bodySize: 5GiB }
+`;
+}
+
+function haproxyConfig({ listenPort, originPort }: Site): string {
+  return `global
+  nbthread 1
+  maxconn 1000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend bench
+  bind 127.0.0.1:${listenPort}
+  default_backend origin
+backend origin
+  server origin 127.0.0.1:${originPort}
+`;
+}
+
+function caddyConfig({ listenPort, originPort }: Site): string {
+  return `{
+  admin off
+  auto_https off
+}
+http://:${listenPort} {
+  bind 127.0.0.1
+  reverse_proxy 127.0.0.1:${originPort}
+}
+`;
+}
+
+function writeConfig(site: Site, fileName: string, text: string): string {
+  const file = join(site.directory, fileName);
+  writeFileSync(file, text);
+  return file;
+}
+
+function notInstalled(program: string): string | null {
+  return findProgram(program) === null ? "not installed" : null;
+}
+
+function isResolvable(packageName: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(packageName);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+/** What is measured: a row is a kind of request, the load that makes it, and who takes part. */
+import { CONTENDERS, type Contender } from "./contenders.js";
+import { type LoadResult, type LoadTarget, requestMany, transferMany } from "./load.js";
+import { KIB, MIB } from "./origin.js";
+
+/** How much load, in the unit that the row's `measure` takes: seconds, or transfers. */
+export interface Amounts {
+  readonly full: number;
+  readonly quick: number;
+  /** Before the first round, when a just started proxy has its code still to compile. */
+  readonly firstWarmUp: number;
+  readonly warmUp: number;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly origin: "files" | "uploads";
+  readonly path: string;
+  readonly bodyBytes: number;
+  readonly contenders: readonly Contender[];
+  readonly amounts: Amounts;
+  measure(target: LoadTarget, amount: number): Promise<LoadResult>;
+}
+
+const SMALL: Pick<Row, "origin" | "contenders" | "measure"> = {
+  origin: "files",
+  contenders: CONTENDERS,
+  measure: requestMany,
+};
+
+const LARGE_AMOUNTS: Amounts = { full: 8, quick: 4, firstWarmUp: 4, warmUp: 1 };
+
+export const ROWS: readonly Row[] = [
+  {
+    ...SMALL,
+    name: "1k",
+    title: "GET of 1 KiB, 32 kept-alive connections",
+    path: "/1k",
+    bodyBytes: KIB,
+    amounts: { full: 3, quick: 1, firstWarmUp: 2, warmUp: 1 },
+  },
+  {
+    ...SMALL,
+    name: "64k",
+    title: "GET of 64 KiB, 32 kept-alive connections",
+    path: "/64k",
+    bodyBytes: 64 * KIB,
+    amounts: { full: 2, quick: 1, firstWarmUp: 1, warmUp: 1 },
+  },
+  {
+    name: "get100m",
+    title: "GET of 100 MiB, 4 at a time",
+    origin: "files",
+    path: "/100m",
+    bodyBytes: 100 * MIB,
+    contenders: CONTENDERS,
+    amounts: LARGE_AMOUNTS,
+    measure: (target, amount) => transferMany(target, "GET", amount),
+  },
+  {
+    name: "put100m",
+    title: "PUT of 100 MiB, 4 at a time",
+    origin: "uploads",
+    path: "/upload",
+    bodyBytes: 100 * MIB,
+    contenders: CONTENDERS,
+    amounts: LARGE_AMOUNTS,
+    measure: (target, amount) => transferMany(target, "PUT", amount),
+  },
+];
