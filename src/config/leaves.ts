@@ -1,0 +1,111 @@
+import * as z from "zod";
+import { parseDurationMs, parseSizeBytes } from "../core/units.js";
+import { joinMessage, Refusal } from "./refusal.js";
+
+/** What a value is called in the reference. */
+export const typeNames = z.registry<{ readonly type: string }>();
+
+/** A text value: what the reference calls it, what is expected, and how it is read. */
+export interface TextLeaf<T> {
+  readonly type: string;
+  /** Completes "expected …". */
+  readonly expected: string;
+  readonly parse: (text: string) => T | Refusal;
+  /** For the JSON Schema: necessary, and not always enough. */
+  readonly pattern?: RegExp;
+  /** What to do about a bare number; absent: put it in quotes. */
+  readonly numberHint?: string;
+}
+
+export function textLeaf<T>(leaf: TextLeaf<T>): z.ZodType<T, string> {
+  const numberHint = leaf.numberHint ?? "Put it in quotes.";
+  const text = z.string({
+    error: ({ input }) => joinMessage(leaf.expected, typeof input === "number" ? numberHint : ""),
+  });
+  const described = leaf.pattern === undefined ? text : text.meta({ pattern: leaf.pattern.source });
+  const read = described.transform((value, context) => {
+    const parsed = leaf.parse(value);
+    if (!(parsed instanceof Refusal)) return parsed;
+    context.addIssue({ code: "custom", message: joinMessage(parsed.expected, parsed.hint) });
+    return z.NEVER;
+  });
+  return read.register(typeNames, { type: leaf.type }) as z.ZodType<T, string>;
+}
+
+/** A number with a unit, from `min` to `max`, both written like the value. */
+interface Quantity {
+  readonly min: string;
+  readonly max: string;
+  readonly example: string;
+}
+
+/** `30s` → milliseconds. */
+export function duration({ min, max, example }: Quantity): z.ZodType<number, string> {
+  const expected = `a duration from ${min} to ${max}, ${example} say`;
+  const numberHint = "Add a unit: ms, s, m, h or d.";
+  const parse = quantityParser(parseDurationMs, { min, max, example }, new Refusal(expected, numberHint));
+  return textLeaf({ type: "duration", expected, numberHint, parse, pattern: /^\d+(\.\d+)?(ms|s|m|h|d)$/ });
+}
+
+/** `32KiB` → bytes. */
+export function size({ min, max, example }: Quantity): z.ZodType<number, string> {
+  const expected = `a size from ${min} to ${max}, ${example} say`;
+  const numberHint = "Add a unit: B, KiB, MiB, GiB (powers of 1024) or KB, MB, GB (powers of 1000).";
+  const parse = quantityParser(parseSizeBytes, { min, max, example }, new Refusal(expected, numberHint));
+  return textLeaf({ type: "size", expected, numberHint, parse, pattern: /^\d+(\.\d+)?(B|[KMGT]i?B)$/ });
+}
+
+function quantityParser(read: (text: string) => number | null, { min, max }: Quantity, noUnit: Refusal) {
+  const outside = new Refusal(noUnit.expected);
+  const [least, most] = [read(min) ?? 0, read(max) ?? 0];
+  return (text: string): number | Refusal => {
+    const value = read(text);
+    if (value === null) return noUnit;
+    return value < least || value > most ? outside : value;
+  };
+}
+
+export function wholeNumber(min: number, max: number): z.ZodInt {
+  const error = `a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error }).register(typeNames, { type: "whole number" });
+}
+
+export function yesOrNo(): z.ZodBoolean {
+  const hints = new Map([
+    ["yes", "Write true."],
+    ["on", "Write true."],
+    ["true", "Write true without quotes."],
+    ["no", "Write false."],
+    ["off", "Write false."],
+    ["false", "Write false without quotes."],
+  ]);
+  const error = ({ input }: { readonly input: unknown }): string =>
+    joinMessage("true or false", typeof input === "string" ? hints.get(input.toLowerCase()) : "");
+  return z.boolean({ error }).register(typeNames, { type: "true or false" });
+}
+
+/** One of a few words; `later` are words that another version will know. */
+export function oneOf<const W extends string>(
+  words: readonly W[],
+  later: readonly string[] = [],
+): z.ZodEnum<{ [K in W]: K }> {
+  const expected = words.length === 1 ? (words[0] as string) : `one of ${words.join(", ")}`;
+  const error = ({ input }: { readonly input: unknown }): string => {
+    if (typeof input !== "string") return expected;
+    if (later.includes(input)) return joinMessage(expected, `This version does not have ${input} yet.`);
+    const sameWord = words.find((word) => word.toLowerCase() === input.toLowerCase());
+    return joinMessage(expected, sameWord === undefined ? "" : `Write ${sameWord}.`);
+  };
+  return z.enum(words, { error }).register(typeNames, { type: words.map((word) => `\`${word}\``).join(" or ") });
+}
+
+export function listOf<S extends z.ZodType>(item: S, type: string, least: 0 | 1 = 0): z.ZodArray<S> {
+  const list = z.array(item, { error: `a list of ${type}` }).register(typeNames, { type: `list of ${type}` });
+  return least === 0 ? list : list.min(1, { error: `a list of at least one of: ${type}` });
+}
+
+export function mapOf<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  const error = (issue: { readonly code?: string }): string | undefined =>
+    issue.code === "unrecognized_keys" ? undefined : `a map of these keys: ${Object.keys(shape).join(", ")}`;
+  return z.strictObject(shape, { error }).register(typeNames, { type: "map" });
+}

@@ -1,0 +1,52 @@
+import type * as z from "zod";
+import { isLaterKey, sectionOf } from "./later-keys.js";
+import { nearest } from "./nearest.js";
+import { type Path, type Problem, quote } from "./problem.js";
+import { splitMessage } from "./refusal.js";
+import { configSchema } from "./schema.js";
+import type { Source } from "./source.js";
+import { type SchemaKey, schemaKeys } from "./walk-schema.js";
+
+const KEYS: readonly SchemaKey[] = schemaKeys(configSchema);
+
+/** What zod found, put into words and to its place. */
+export function shapeProblems(issues: readonly z.core.$ZodIssue[], source: Source): readonly Problem[] {
+  return issues.flatMap((issue) => {
+    const path = issue.path as Path;
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key, source));
+    if (issue.code === "invalid_key") {
+      const { expected } = splitMessage(issue.issues[0]?.message ?? "another name");
+      return [source.problem(path, { expected, found: quote(String(path.at(-1))), atKey: true })];
+    }
+    return [wrongValue(path, issue.message, source)];
+  });
+}
+
+function wrongValue(path: Path, message: string, source: Source): Problem {
+  const { expected, hint } = splitMessage(message);
+  if (source.has(path)) return source.problem(path, { expected, hint });
+  return source.problem(path, { expected, hint, found: "no such key" });
+}
+
+function unknownKey(parent: Path, key: string, source: Source): Problem {
+  const section = sectionOf(parent);
+  const known = KEYS.filter((candidate) => candidate.section === section).map((candidate) => candidate.name);
+  const place = { found: quote(key), atKey: true };
+  if (isLaterKey(section, key)) {
+    const hint = "This version does not have it yet; take it out.";
+    return source.problem([...parent, key], { ...place, expected: `one of ${known.join(", ")}`, hint });
+  }
+  return source.problem([...parent, key], {
+    ...place,
+    expected: `one of ${known.join(", ")}`,
+    hint: unknownKeyHint(key, known),
+  });
+}
+
+function unknownKeyHint(key: string, known: readonly string[]): string {
+  if (key === "<<") return "Merge keys are not supported.";
+  const near = nearest(key, known);
+  if (near !== null) return `Did you mean ${near}?`;
+  const elsewhere = KEYS.find((candidate) => candidate.name === key);
+  return elsewhere === undefined ? "" : `It belongs at ${elsewhere.path}.`;
+}
