@@ -110,20 +110,21 @@ function checkHostHeader(route: RouteDraft, index: number, draft: ConfigDraft, r
 function checkClientHosts(route: RouteDraft, index: number, bucket: BucketDraft, report: Report): void {
   const names = namesOf(bucket);
   route.match?.hosts?.forEach((host, place) => {
-    const canBeName = host === undefined || (isIP(host) === 0 && !host.startsWith("*."));
-    if (canBeName && (host === undefined || names === null || names.includes(host))) return;
+    if (host === undefined) return;
+    const canBeName = isIP(host) === 0 && !host.startsWith("*.");
+    if (canBeName && (names === null || names.includes(host))) return;
     report.problem(["routes", index, "match", "hosts", place], {
       expected: `a domain of bucket ${quote(route.bucket ?? "")}, because hostHeader is client`,
-      hint: clientHostHint(host ?? ""),
+      hint: clientHostHint(host),
     });
   });
 }
 
 /** All names that OSS takes for the bucket; `null` when they cannot be known. */
-function namesOf({ bucket, region = null, endpoint, domains }: BucketDraft): readonly (string | undefined)[] | null {
+function namesOf({ bucket, region, endpoint, domains }: BucketDraft): readonly (string | undefined)[] | null {
   if (bucket === undefined || endpoint === undefined || domains === undefined || domains.includes(undefined))
     return null;
-  return [...domains, ...bucketHosts({ bucket, region, endpoint })];
+  return [...domains, ...bucketHosts({ bucket, region: region ?? null, endpoint })];
 }
 
 function clientHostHint(host: string): string {
