@@ -1,0 +1,4 @@
+export type { CapturedRequest } from "./capture.js";
+export { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.js";
+export type { Fault, FaultPredicate, Faults } from "./faults.js";
+export type { BucketAcl, BucketOptions, ObjectAcl, StoredObject } from "./store.js";
