@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { check } from "./cli/check.js";
+import { demo } from "./cli/demo.js";
+import { EXIT } from "./cli/exit-codes.js";
+import { run } from "./cli/run.js";
+import { schema } from "./cli/schema.js";
+
+const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your own domain
+
+Usage:
+  ossgate run --config FILE   serve with this configuration
+  ossgate check FILE…         report every problem of a configuration as file:line:col
+  ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
+  ossgate schema              the configuration's JSON Schema, or its reference
+  ossgate --version
+
+'ossgate COMMAND --help' tells a command's options.
+Exit codes: 0 good, 1 failed, 2 wrong usage, 3 bad configuration.
+`;
+
+/** The program's version, from its package. */
+export function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+async function main([command, ...args]: readonly string[]): Promise<number> {
+  switch (command) {
+    case "run":
+      return run(args, readVersion());
+    case "check":
+      return check(args);
+    case "demo":
+      return demo(args, readVersion());
+    case "schema":
+      return schema(args);
+    case "--version":
+    case "-v":
+      process.stdout.write(`ossgate ${readVersion()}\n`);
+      return EXIT.good;
+    case "--help":
+    case "-h":
+    case "help":
+      process.stdout.write(HELP);
+      return EXIT.good;
+    default:
+      process.stderr.write(command === undefined ? HELP : `ossgate: there is no command '${command}'\n\n${HELP}`);
+      return EXIT.usage;
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: Error) => {
+    process.stderr.write(`ossgate: ${error.message}\n`);
+    process.exitCode = EXIT.failed;
+  },
+);

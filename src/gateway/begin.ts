@@ -1,0 +1,149 @@
+import { type Denial, GatewayError } from "../core/errors.js";
+import { hostOf } from "../core/host.js";
+import { decodePath, splitTarget, targetProblem } from "../core/target.js";
+import { classify } from "../signing/classify.js";
+import type { RequestContext } from "./request-context.js";
+
+const DIGITS = /^\d+$/;
+
+/**
+ * Stage 1. Refuses what is malformed, and takes the head apart: one pass over the header lines, the target split as it
+ * is sent and its path decoded once as it decides.
+ * @throws GatewayError with a 4xx code that says what is wrong
+ */
+export function begin(ctx: RequestContext): Denial | null {
+  const { req } = ctx;
+  checkVersion(req.httpVersionMajor, req.httpVersionMinor);
+  const { rawHeaders } = req;
+  const { headerCount, targetSizeBytes } = ctx.gateway.limits;
+  if (rawHeaders.length > 2 * headerCount) {
+    throw new GatewayError("HEADERS_TOO_LARGE", `The request has more than ${headerCount} header lines.`);
+  }
+  const rawTarget = req.url ?? "";
+  if (rawTarget.length > targetSizeBytes) {
+    throw new GatewayError("TARGET_TOO_LONG", `The request target is longer than ${targetSizeBytes} bytes.`);
+  }
+  readHeaders(ctx, rawHeaders);
+  readTarget(ctx, rawTarget);
+  checkFraming(ctx);
+  ctx.isFramingKnown = true;
+  ctx.signatureClass = classify(req.method ?? "", ctx.rawQuery, rawHeaders);
+  return null;
+}
+
+function checkVersion(major: number, minor: number): void {
+  if (major === 1 && (minor === 1 || minor === 0)) return;
+  throw new GatewayError("MALFORMED_REQUEST", "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+}
+
+function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
+  let hasHost = false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    const value = rawHeaders[i + 1] as string;
+    // The length decides first: most headers need no lower-casing here.
+    switch (name.length) {
+      case 4:
+        if (name.toLowerCase() !== "host") break;
+        if (hasHost) throw new GatewayError("INVALID_HOST", "The request has two Host headers. Send one.");
+        hasHost = true;
+        ctx.rawHost = value;
+        break;
+      case 6:
+        if (name.toLowerCase() === "expect") readExpect(ctx, value);
+        break;
+      case 7:
+        if (name.toLowerCase() === "referer") ctx.referer = value;
+        break;
+      case 10:
+        readNamesOfTen(ctx, name.toLowerCase(), value);
+        break;
+      case 14:
+        if (name.toLowerCase() === "content-length") readContentLength(ctx, value);
+        break;
+      case 17:
+        if (name.toLowerCase() === "transfer-encoding") readTransferEncoding(ctx, value);
+        break;
+    }
+  }
+}
+
+function readNamesOfTen(ctx: RequestContext, lowerName: string, value: string): void {
+  if (lowerName === "user-agent") ctx.userAgent = value;
+  else if (lowerName === "connection") ctx.connection = ctx.connection === null ? value : `${ctx.connection},${value}`;
+}
+
+function readExpect(ctx: RequestContext, value: string): void {
+  if (value.toLowerCase() !== "100-continue") {
+    throw new GatewayError("EXPECTATION_FAILED", "The only expectation that is understood here is 100-continue.");
+  }
+  ctx.framing.expectsContinue = true;
+}
+
+function readContentLength(ctx: RequestContext, value: string): void {
+  const { framing } = ctx;
+  const length = Number(value);
+  if (!DIGITS.test(value) || !Number.isSafeInteger(length) || framing.contentLength !== null) {
+    throw new GatewayError("MALFORMED_REQUEST", "Content-Length must be given once, as a decimal number.");
+  }
+  framing.contentLength = length;
+}
+
+function readTransferEncoding(ctx: RequestContext, value: string): void {
+  if (value.toLowerCase() !== "chunked" || ctx.framing.isChunked) {
+    throw new GatewayError("MALFORMED_REQUEST", "The only Transfer-Encoding that is understood here is chunked.");
+  }
+  ctx.framing.isChunked = true;
+}
+
+/** Origin-form, or absolute-form whose authority is also the Host; anything else would make this an open proxy. */
+function readTarget(ctx: RequestContext, rawTarget: string): void {
+  const host = hostOf(ctx.rawHost);
+  if (host === null) {
+    throw new GatewayError("INVALID_HOST", "The Host header is missing or is not a host name or an address.");
+  }
+  ctx.host = host;
+  const originForm = rawTarget.startsWith("/") ? rawTarget : fromAbsoluteForm(rawTarget, ctx.rawHost);
+  const problem = targetProblem(originForm);
+  if (problem !== null) throw new GatewayError("MALFORMED_TARGET", problem);
+  ctx.rawTarget = originForm;
+  const { rawPath, rawQuery, rawSuffix } = splitTarget(originForm);
+  ctx.rawPath = rawPath;
+  ctx.rawQuery = rawQuery;
+  ctx.rawSuffix = rawSuffix;
+  ctx.path = decodePath(rawPath);
+}
+
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/is;
+
+function fromAbsoluteForm(rawTarget: string, rawHost: string): string {
+  const match = ABSOLUTE_FORM.exec(rawTarget);
+  if (match === null) throw new GatewayError("MALFORMED_TARGET", "The request target must begin with a slash.");
+  const [, authority = "", rest = ""] = match;
+  if (authority.toLowerCase() !== rawHost.toLowerCase()) {
+    throw new GatewayError("INVALID_HOST", "The authority of the request target differs from the Host header.");
+  }
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function checkFraming(ctx: RequestContext): void {
+  const { framing, req } = ctx;
+  if (framing.isChunked) {
+    if (req.httpVersionMinor === 0) {
+      throw new GatewayError(
+        "MALFORMED_REQUEST",
+        "HTTP/1.0 has no chunked encoding. Send HTTP/1.1 or a Content-Length.",
+      );
+    }
+    // The C SDK and ali-oss send both; RFC 9112 §6.3: Transfer-Encoding counts, the connection ends after the answer.
+    if (framing.contentLength !== null) {
+      framing.contentLength = null;
+      ctx.res.shouldKeepAlive = false;
+    }
+    return;
+  }
+  const needsLength = req.method === "PUT" || req.method === "POST";
+  if (needsLength && framing.contentLength === null) {
+    throw new GatewayError("LENGTH_REQUIRED", `A ${req.method} needs a Content-Length or chunked encoding.`);
+  }
+}

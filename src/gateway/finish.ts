@@ -1,0 +1,56 @@
+import { SIGNATURE_CLASSES } from "../signing/types.js";
+import { maskTarget } from "../telemetry/access-log.js";
+import type { RequestContext } from "./request-context.js";
+
+const CLIENT_GONE_STATUS = 499;
+const CLASS_INDEX: ReadonlyMap<string, number> = new Map(SIGNATURE_CLASSES.map((name, index) => [name, index]));
+
+/** Stage 10. Runs exactly once, when the answer has gone out or the connection has ended: counts and logs. */
+export function finish(ctx: RequestContext, nowMs: number): void {
+  if (ctx.isFinished) return;
+  ctx.isFinished = true;
+  if (ctx.status === 0) ctx.status = CLIENT_GONE_STATUS;
+  const { routeStats } = ctx;
+  const method = ctx.req.method ?? "";
+  const durationMs = nowMs - ctx.startMs;
+  routeStats.inFlight -= 1;
+  routeStats.receivedBytes += ctx.receivedBytes;
+  routeStats.sentBytes += ctx.sentBytes;
+  routeStats.durations.observe(durationMs);
+  routeStats.countRequest(CLASS_INDEX.get(ctx.signatureClass) as number, method, ctx.status);
+  if (ctx.firstByteMs > 0) routeStats.upstreamFirstByte.observe(ctx.firstByteMs - ctx.sentUpstreamMs);
+  if (ctx.errorCode !== null) routeStats.countError(ctx.errorCode);
+  log(ctx, method, durationMs);
+}
+
+function log(ctx: RequestContext, method: string, durationMs: number): void {
+  const { req } = ctx;
+  ctx.gateway.accessLog.write({
+    requestId: ctx.requestId,
+    client: ctx.clientIp,
+    host: ctx.rawHost,
+    method,
+    target: maskTarget(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget),
+    protocol: `HTTP/${req.httpVersion}`,
+    referer: ctx.referer === undefined ? undefined : maskTarget(ctx.referer),
+    userAgent: ctx.userAgent,
+    route: ctx.routeStats.route,
+    bucket: ctx.bucket?.alias,
+    status: ctx.status,
+    signature: ctx.signatureClass,
+    receivedBytes: ctx.receivedBytes,
+    sentBytes: ctx.sentBytes,
+    durationMs: roundMs(durationMs),
+    upstreamMs: ctx.firstByteMs > 0 ? roundMs(ctx.firstByteMs - ctx.sentUpstreamMs) : undefined,
+    upstream: ctx.pool?.address,
+    attempts: ctx.attempt > 1 ? ctx.attempt : undefined,
+    ossRequestId: ctx.ossRequestId,
+    ossEc: ctx.ossEc,
+    error: ctx.errorCode ?? undefined,
+    detail: ctx.errorDetail,
+  });
+}
+
+function roundMs(durationMs: number): number {
+  return Math.round(durationMs * 10) / 10;
+}

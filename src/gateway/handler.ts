@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Denial, GatewayError } from "../core/errors.js";
+import { begin } from "./begin.js";
+import { bodyTooLarge, RequestExchange } from "./exchange.js";
+import { finish } from "./finish.js";
+import { type Gateway, RequestContext } from "./request-context.js";
+import { respondError } from "./respond.js";
+import { prepare } from "./upstream-request.js";
+
+type Stage = (ctx: RequestContext) => Denial | null;
+
+/**
+ * What a request goes through, in order. The order is a statement about security: what a stage refuses, later stages
+ * never see. The exchange with the upstream and its answer follow (`exchange.ts`), then `finish`.
+ */
+const STAGES: readonly Stage[] = [begin, route, admit, prepare];
+
+/** What a connection needs of a request that it carries. */
+export interface RunningRequest {
+  /** The connection has been still for as long as it may be. */
+  onClientIdle(): void;
+  /** The client has shut down its sending side. */
+  onClientHalfClosed(): void;
+}
+
+const NO_ROUTE: Denial = Object.freeze({
+  code: "NO_ROUTE",
+  reason:
+    "No route of this gateway serves this host and path. Check the URL, or add the host to a route's match.hosts.",
+});
+
+const requestIdPrefix = randomBytes(6).toString("hex").toUpperCase();
+let requestCount = 0;
+
+/** 24 upper-case hex digits, as OSS's own: random for each process, then a count. */
+function nextRequestId(): string {
+  requestCount += 1;
+  return requestIdPrefix + requestCount.toString(16).toUpperCase().padStart(12, "0");
+}
+
+/**
+ * Serves one request from its head to the end of its answer.
+ * @param onClose told when nothing of the request is left
+ */
+export function handleRequest(
+  gateway: Gateway,
+  req: IncomingMessage,
+  res: ServerResponse,
+  onClose: (request: RunningRequest) => void,
+): RunningRequest {
+  const ctx = new RequestContext(gateway, req, res, nextRequestId(), performance.now());
+  const exchange = new RequestExchange(ctx);
+  const request = new Request(ctx, exchange);
+  ctx.routeStats.inFlight += 1;
+  res.on("drain", () => exchange.resume());
+  res.on("close", () => {
+    if (!res.writableFinished) {
+      ctx.noteError(CLIENT_GONE);
+      exchange.abort();
+    }
+    finish(ctx, performance.now());
+    onClose(request);
+  });
+  try {
+    runStages(ctx, exchange);
+  } catch (error) {
+    failStage(ctx, exchange, error);
+  }
+  return request;
+}
+
+const CLIENT_GONE: Denial = Object.freeze({
+  code: "CLIENT_GONE",
+  reason: "The client closed the connection before it had the whole answer.",
+});
+
+function runStages(ctx: RequestContext, exchange: RequestExchange): void {
+  for (const stage of STAGES) {
+    const denial = stage(ctx);
+    if (denial !== null) {
+      respondError(ctx, denial);
+      return;
+    }
+  }
+  exchange.start();
+}
+
+/** An expected fault is answered with its own status; anything else is a bug, and the program goes on. */
+function failStage(ctx: RequestContext, exchange: RequestExchange, error: unknown): void {
+  exchange.abort();
+  if (!(error instanceof GatewayError)) {
+    ctx.gateway.log.error({ requestId: ctx.requestId, err: error }, "a stage failed; this is a bug in ossgate");
+  }
+  if (ctx.isHeadSent) {
+    ctx.res.destroy();
+    return;
+  }
+  const fault = error instanceof GatewayError ? error : new GatewayError("INTERNAL", "The gateway failed.");
+  respondError(ctx, fault);
+}
+
+/** Stage 2: listener and host, then the longest path prefix. An unknown host is never proxied. */
+function route(ctx: RequestContext): Denial | null {
+  const found = ctx.gateway.table.find(ctx.host, ctx.path);
+  if (found === null) return NO_ROUTE;
+  ctx.route = found;
+  ctx.routeStats.inFlight -= 1;
+  ctx.routeStats = found.stats;
+  ctx.routeStats.inFlight += 1;
+  return null;
+}
+
+/** Stage 3: the method, and the size of the body where the client tells it. */
+function admit(ctx: RequestContext): Denial | null {
+  const found = ctx.route as NonNullable<RequestContext["route"]>;
+  const method = ctx.req.method ?? "";
+  if (!found.methods.has(method) && !isPreflight(ctx, method)) return found.methodDenied;
+  if ((ctx.framing.contentLength ?? 0) > found.bodySizeBytes) throw bodyTooLarge(found.bodySizeBytes);
+  return null;
+}
+
+/** A browser's question before a cross-origin request; the bucket's own CORS rules answer it. */
+function isPreflight(ctx: RequestContext, method: string): boolean {
+  return method === "OPTIONS" && ctx.req.headers["access-control-request-method"] !== undefined;
+}
+
+class Request implements RunningRequest {
+  readonly #ctx: RequestContext;
+  readonly #exchange: RequestExchange;
+
+  constructor(ctx: RequestContext, exchange: RequestExchange) {
+    this.#ctx = ctx;
+    this.#exchange = exchange;
+  }
+
+  onClientIdle(): void {
+    const { req, res, isPaused, isHeadSent } = this.#ctx;
+    if (isPaused || res.writableEnded) {
+      res.destroy();
+      return;
+    }
+    // The upstream is what is waited for; it has timers of its own.
+    if (req.complete || req.isPaused()) return;
+    this.#exchange.abort();
+    if (isHeadSent) res.destroy();
+    else respondError(this.#ctx, new GatewayError("REQUEST_TIMEOUT", "The body of the request stopped arriving."));
+  }
+
+  onClientHalfClosed(): void {
+    const { req, res, isHeadSent } = this.#ctx;
+    // Some clients shut down their sending side and wait for the answer, others are gone; TCP does not tell which.
+    // An interim answer, which every HTTP/1.1 client must accept (RFC 9110 §15.2), is reset by those that are gone.
+    if (!isHeadSent && req.complete && req.httpVersionMinor === 1) res.writeProcessing();
+  }
+}

@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
+import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import type { RouteTable } from "../route/table.js";
+import type { SignatureClass } from "../signing/types.js";
+import type { AccessLog } from "../telemetry/access-log.js";
+import type { Logger } from "../telemetry/log.js";
+import type { RouteStats, Stats } from "../telemetry/stats.js";
+import type { Exchange, UpstreamRequest } from "../transport/exchange.js";
+import type { AddressPool } from "../transport/upstream.js";
+
+/** What all requests of one listener share. */
+export interface Gateway {
+  readonly table: RouteTable;
+  readonly limits: {
+    readonly headerCount: number;
+    readonly targetSizeBytes: number;
+  };
+  readonly stats: Stats;
+  readonly accessLog: AccessLog;
+  readonly log: Logger;
+  readonly isTls: boolean;
+  /** Whether the program is shutting down, so that answers should end their connections. */
+  isDraining(): boolean;
+}
+
+/** The framing of a request's body, read off its headers. */
+export interface BodyFraming {
+  /** `null` when there is no Content-Length, or Transfer-Encoding overrules it (RFC 9112 §6.3). */
+  contentLength: number | null;
+  isChunked: boolean;
+  expectsContinue: boolean;
+}
+
+/**
+ * The state of one request, from its head to the end of its answer. The stages fill it in order; nothing of it outlives
+ * the request, and nothing of it is shared with another.
+ */
+export class RequestContext {
+  readonly gateway: Gateway;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  readonly startMs: number;
+  readonly clientIp: string;
+
+  // begin
+  /** Origin-form, as it is sent. */
+  rawTarget = "";
+  rawPath = "";
+  rawQuery = "";
+  /** `?query`, `?` or nothing. */
+  rawSuffix = "";
+  /** Decoded once; decides. */
+  path = "";
+  /** As the client wrote it. */
+  rawHost = "";
+  /** Lower case, without port; `""` while unknown. */
+  host = "";
+  /** All `Connection` values, joined; `null` when there is none. */
+  connection: string | null = null;
+  readonly framing: BodyFraming = { contentLength: null, isChunked: false, expectsContinue: false };
+  isFramingKnown = false;
+  referer: string | undefined;
+  userAgent: string | undefined;
+  signatureClass: SignatureClass = "anonymous";
+
+  // route, prepare
+  route: CompiledRoute | null = null;
+  routeStats: RouteStats;
+  bucket: CompiledBucket | null = null;
+  /** What was taken off the front of the client's path, encoded: the prefix, or the bucket's name. */
+  strippedPrefix = "";
+  upstreamRequest: UpstreamRequest | null = null;
+
+  // exchange, answer
+  attempt = 0;
+  pool: AddressPool | null = null;
+  exchange: Exchange | null = null;
+  sentUpstreamMs = 0;
+  firstByteMs = 0;
+  status = 0;
+  isHeadSent = false;
+  /** Bytes of the answer that Content-Length still promises; `-1` when it promises nothing. */
+  remainingBytes = -1;
+  /** A write filled the client's socket, and the upstream waits for it to drain. */
+  isPaused = false;
+  receivedBytes = 0;
+  sentBytes = 0;
+  ossRequestId: string | undefined;
+  ossEc: string | undefined;
+  errorCode: ErrorCode | null = null;
+  errorDetail: string | undefined;
+  isFinished = false;
+
+  constructor(gateway: Gateway, req: IncomingMessage, res: ServerResponse, requestId: string, startMs: number) {
+    this.gateway = gateway;
+    this.req = req;
+    this.res = res;
+    this.requestId = requestId;
+    this.startMs = startMs;
+    this.clientIp = req.socket.remoteAddress ?? "";
+    this.routeStats = gateway.stats.unrouted;
+  }
+
+  get hasBody(): boolean {
+    return this.framing.isChunked || (this.framing.contentLength ?? 0) > 0;
+  }
+
+  /** Notes what went wrong, for the log and the counters; the first cause stands. */
+  noteError(error: GatewayError | Denial): void {
+    if (this.errorCode !== null) return;
+    this.errorCode = error.code;
+    this.errorDetail = error instanceof Error ? error.message : error.reason;
+  }
+}

@@ -1,0 +1,108 @@
+import type { Socket } from "node:net";
+import { type Denial, ERRORS, type ErrorCode, GatewayError } from "../core/errors.js";
+import type { RequestContext } from "./request-context.js";
+
+/** How long a connection is read after its last answer, so that a client which still sends can read why it must stop. */
+const LINGER_IDLE_MS = 5_000;
+const LINGER_TOTAL_MS = 30_000;
+
+/** A local answer in OSS's own shape (oss-semantics §7.1), so that SDKs can parse it. */
+export interface LocalAnswer {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly requestId: string;
+  /** What the client addressed; echoed as OSS does. */
+  readonly hostId: string;
+}
+
+/** The XML document of a local error. */
+export function errorXml({ code, message, requestId, hostId }: LocalAnswer): string {
+  const { ossCode } = ERRORS[code];
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>${ossCode}</Code>
+  <Message>${escapeXml(message)}</Message>
+  <RequestId>${requestId}</RequestId>
+  <HostId>${escapeXml(hostId)}</HostId>
+  <Gateway>ossgate: ${code}</Gateway>
+</Error>
+`;
+}
+
+function escapeXml(text: string): string {
+  // XML 1.0 §2.2 has no way to write control characters, escaped or not.
+  return text
+    .replace(/[^\t\n\r\x20-\uffff]/g, "?")
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/>/g, "&gt;");
+}
+
+/** The header lines of a local error but Content-Length; the code is there in words for HEAD and for people with curl. */
+export function errorHeaders({ code, message, requestId }: LocalAnswer): string[] {
+  return [
+    "Server",
+    "ossgate",
+    "Content-Type",
+    "application/xml",
+    "Cache-Control",
+    "no-store",
+    "x-oss-request-id",
+    requestId,
+    "x-ossgate-error",
+    code,
+    "x-ossgate-message",
+    message.replace(/[^\x20-\x7e]/g, "?"),
+  ];
+}
+
+/** Answers a refusal or a fault, once, if the head has not gone out yet. */
+export function respondError(ctx: RequestContext, error: GatewayError | Denial): void {
+  ctx.noteError(error);
+  const { res, req } = ctx;
+  const answer: LocalAnswer = {
+    code: error.code,
+    message: error instanceof GatewayError ? error.message : error.reason,
+    requestId: ctx.requestId,
+    hostId: ctx.rawHost,
+  };
+  const xml = errorXml(answer);
+  const headers = errorHeaders(answer);
+  if (!(error instanceof GatewayError) && error.headers !== undefined) headers.push(...error.headers);
+  headers.push("Content-Length", String(Buffer.byteLength(xml)));
+  if (req.method === "HEAD") headers.push("x-oss-err", Buffer.from(xml).toString("base64"));
+  const mustClose = closesConnection(ctx);
+  if (mustClose) headers.push("Connection", "close");
+  ctx.status = ERRORS[error.code].status;
+  ctx.isHeadSent = true;
+  if (mustClose && mayStillSend(ctx)) linger(req.socket);
+  res.writeHead(ctx.status, headers);
+  if (req.method !== "HEAD") ctx.sentBytes = Buffer.byteLength(xml);
+  res.end(xml);
+}
+
+/** Whether the connection must end with this answer: part of a body may still come, or the program is going down. */
+export function closesConnection(ctx: RequestContext): boolean {
+  return mayStillSend(ctx) || !ctx.res.shouldKeepAlive || ctx.gateway.isDraining();
+}
+
+/** Whether bytes of this request's body may still arrive; assumed where its framing was never understood. */
+export function mayStillSend(ctx: RequestContext): boolean {
+  return !ctx.isFramingKnown || (ctx.hasBody && !ctx.req.complete);
+}
+
+/**
+ * Ends the connection in a way that lets the client read the answer: our side is shut down after the last byte, what
+ * the client still sends is read and thrown away for a while. Closing at once would reset the connection, and the
+ * answer would be lost with it (NGINX's lingering_close).
+ */
+export function linger(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end();
+    const total = setTimeout(() => socket.destroy(), LINGER_TOTAL_MS);
+    socket.setTimeout(LINGER_IDLE_MS, () => socket.destroy());
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => clearTimeout(total));
+    socket.resume();
+  };
+}

@@ -1,0 +1,52 @@
+import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValue } from "../core/headers.js";
+import { hostOf } from "../core/host.js";
+import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import type { RequestContext } from "./request-context.js";
+
+/**
+ * Stage 9, the head: what of the upstream's header lines goes to the client. Hop-by-hop lines end here; a `Location`
+ * that names the bucket is rewritten to what the client can reach; all else stays as OSS sent it. Notes on the way what
+ * the log and the body need.
+ */
+export function filterResponseHeaders(ctx: RequestContext, status: number, upstream: HeaderList): string[] {
+  const connection = headerValue(upstream, "connection");
+  const named = connection === undefined ? null : connectionNamed(connection);
+  const headers: string[] = [];
+  for (let i = 0; i < upstream.length; i += 2) {
+    const name = upstream[i] as string;
+    const value = upstream[i + 1] as string;
+    const lowerName = name.toLowerCase();
+    if (HOP_BY_HOP.has(lowerName) || named?.has(lowerName) === true) continue;
+    if (lowerName === "content-length") ctx.remainingBytes = Number(value);
+    else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
+    else if (lowerName === "x-oss-ec") ctx.ossEc = value;
+    headers.push(name, lowerName === "location" ? rewriteLocation(ctx, value) : value);
+  }
+  if (ctx.req.method === "HEAD" || status === 204 || status === 304) ctx.remainingBytes = -1;
+  return headers;
+}
+
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
+
+/** A URL of the bucket's own endpoint or domain in the client's terms: its scheme, Host and prefix. Others are kept. */
+export function rewriteLocation(ctx: RequestContext, location: string): string {
+  const bucket = ctx.bucket as CompiledBucket;
+  const match = ABSOLUTE.exec(location);
+  if (match === null) {
+    const isPathOnly = location.startsWith("/") && !location.startsWith("//");
+    return (isPathOnly ? clientPath(ctx, location) : null) ?? location;
+  }
+  const [, authority = "", rest = ""] = match;
+  const host = hostOf(authority);
+  if (host === null || !bucket.ownHosts.has(host)) return location;
+  const path = clientPath(ctx, rest.startsWith("/") ? rest : `/${rest}`);
+  return path === null ? location : `${ctx.gateway.isTls ? "https" : "http"}://${ctx.rawHost}${path}`;
+}
+
+/** The upstream's path as the client would write it; `null` when the client cannot reach it (outside the key prefix). */
+function clientPath(ctx: RequestContext, upstreamPath: string): string | null {
+  const { rawKeyPrefix } = ctx.route as CompiledRoute;
+  if (rawKeyPrefix === "") return ctx.strippedPrefix + upstreamPath;
+  const prefix = `/${rawKeyPrefix}`;
+  return upstreamPath.startsWith(prefix) ? `${ctx.strippedPrefix}/${upstreamPath.slice(prefix.length)}` : null;
+}

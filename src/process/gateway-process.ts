@@ -1,0 +1,139 @@
+import type { AddressInfo } from "node:net";
+import type { GatewayConfig } from "../config/gateway-config.js";
+import type { Gateway } from "../gateway/request-context.js";
+import { Runtime } from "../route/runtime.js";
+import { AdminListener } from "../server/admin.js";
+import { Listener } from "../server/listener.js";
+import { SIGNATURE_CLASSES } from "../signing/types.js";
+import { type AccessLog, createAccessLog } from "../telemetry/access-log.js";
+import { createLog, type Logger } from "../telemetry/log.js";
+import { createMetrics } from "../telemetry/metrics.js";
+import { Stats } from "../telemetry/stats.js";
+
+export interface GatewayProcessOptions {
+  readonly config: GatewayConfig;
+  readonly version: string;
+  /** For tests: instead of standard error and standard output. */
+  readonly log?: Logger;
+  readonly accessLog?: AccessLog;
+}
+
+/** The whole gateway in one process: listeners, admin, upstreams, and an orderly end. */
+export class GatewayProcess {
+  readonly config: GatewayConfig;
+  readonly stats = new Stats(SIGNATURE_CLASSES.length);
+  readonly runtime: Runtime;
+  readonly log: Logger;
+  /** By listener name, once started. */
+  readonly addresses = new Map<string, AddressInfo>();
+  adminAddress: AddressInfo | null = null;
+  readonly #accessLog: AccessLog;
+  readonly #listeners: readonly Listener[];
+  readonly #admin: AdminListener;
+  #isDraining = false;
+
+  /** @throws Error when a file that the configuration names cannot be read */
+  constructor({ config, version, log, accessLog }: GatewayProcessOptions) {
+    this.config = config;
+    this.log = log ?? createLog(config.log.level);
+    this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
+    this.runtime = new Runtime(config, this.stats, this.log);
+    const metrics = createMetrics({ stats: this.stats, version, upstreams: () => this.#upstreamGauges() });
+    this.#admin = new AdminListener(config.admin.address, {
+      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
+      problems: () => this.#problems(),
+    });
+    this.#listeners = config.listeners.map(
+      ({ name, address }) => new Listener({ name, address, limits: config.limits, gateway: this.#gateway(name) }),
+    );
+  }
+
+  /** Opens the sockets; rejects with one sentence when an address cannot be had, and then nothing stays open. */
+  async start(): Promise<void> {
+    this.runtime.start();
+    try {
+      this.adminAddress = await listenOrExplain("admin", this.config.admin.address, () => this.#admin.listen());
+      for (const [index, { name, address }] of this.config.listeners.entries()) {
+        const listener = this.#listeners[index] as Listener;
+        this.addresses.set(name, await listenOrExplain(`listener ${name}`, address, () => listener.listen()));
+      }
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  /**
+   * Accepts nothing new, lets what runs finish, and ends the rest.
+   * @param graceMs how long what runs may take
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    const drained = Promise.all(this.#listeners.map((listener) => listener.drain()));
+    if (!(await settlesWithin(drained, graceMs))) for (const listener of this.#listeners) listener.destroy();
+    await drained;
+    this.#admin.close();
+    this.runtime.destroy();
+    await this.#accessLog.close();
+  }
+
+  #gateway(listener: string): Gateway {
+    return {
+      table: this.runtime.table(listener),
+      limits: this.config.limits,
+      stats: this.stats,
+      accessLog: this.#accessLog,
+      log: this.log,
+      isTls: false,
+      isDraining: () => this.#isDraining,
+    };
+  }
+
+  #upstreamGauges() {
+    const nowMs = performance.now();
+    return [...this.runtime.upstreams].map(([id, upstream]) => ({
+      id,
+      addresses: upstream.addresses.length,
+      setAside: upstream.setAsideCount(nowMs),
+      inFlight: upstream.inFlight,
+    }));
+  }
+
+  #problems(): string[] {
+    if (this.#isDraining) return ["shutting down"];
+    return [...this.runtime.upstreams]
+      .filter(([, upstream]) => upstream.addresses.length === 0)
+      .map(([alias, upstream]) => `bucket ${alias}: no address is known for ${upstream.options.host}`);
+  }
+}
+
+async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const settled = await Promise.race([promise.then(() => true), limit]);
+  clearTimeout(timer);
+  return settled;
+}
+
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there already; stop it or choose another port",
+  EACCES:
+    "ports below 1024 need the right to bind them; run as root, grant CAP_NET_BIND_SERVICE, or choose a higher port",
+  EADDRNOTAVAIL: "this machine has no such address",
+};
+
+async function listenOrExplain<T>(
+  what: string,
+  { host, port }: { readonly host: string; readonly port: number },
+  listen: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen();
+  } catch (cause) {
+    const { code = "", message } = cause as NodeJS.ErrnoException;
+    const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    throw new Error(`${what}: cannot listen on ${where}: ${LISTEN_HINTS[code] ?? message}`, { cause });
+  }
+}

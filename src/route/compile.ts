@@ -1,0 +1,93 @@
+import { bucketHosts, hostHeaderFor } from "../config/endpoint.js";
+import type { BucketConfig, GatewayConfig, RouteConfig } from "../config/gateway-config.js";
+import type { Denial } from "../core/errors.js";
+import { canonicalIpv6 } from "../core/host.js";
+import { encodePath } from "../core/target.js";
+import type { Stats } from "../telemetry/stats.js";
+import type { Upstream } from "../transport/upstream.js";
+import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
+import { RouteTable } from "./table.js";
+
+/** What joins the configuration's values into routes: one table for each listener, by its name. */
+export function compileRoutes(
+  config: GatewayConfig,
+  upstreams: ReadonlyMap<string, Upstream>,
+  stats: Stats,
+): ReadonlyMap<string, RouteTable> {
+  const buckets = new Map<string, CompiledBucket>();
+  for (const [alias, bucket] of config.buckets) {
+    buckets.set(alias, compileBucket(bucket, mustGet(upstreams, alias)));
+  }
+  const routes = config.routes.map((route) => ({ config: route, compiled: compileRoute(route, buckets, stats) }));
+  return new Map(
+    config.listeners.map(({ name }) => {
+      const here = routes.filter(({ config: { match } }) => match.listeners === null || match.listeners.includes(name));
+      return [name, new RouteTable(here.flatMap(({ config: route, compiled }) => entriesOf(route, compiled)))];
+    }),
+  );
+}
+
+function entriesOf(route: RouteConfig, compiled: CompiledRoute): { host: string; route: CompiledRoute }[] {
+  // SDKs whose endpoint is an address may still send the bucket's own host name in Host.
+  const hosts = new Set([...route.match.hosts.map(canonicalIpv6), ...(compiled.choice?.byHost.keys() ?? [])]);
+  return [...hosts].map((host) => ({ host, route: compiled }));
+}
+
+function compileBucket(bucket: BucketConfig, upstream: Upstream): CompiledBucket {
+  return {
+    alias: bucket.alias,
+    ossName: bucket.bucket,
+    upstream,
+    hostHeader: hostHeaderFor(bucket),
+    endpointHosts: new Set(bucketHosts(bucket)),
+    ownHosts: new Set([...bucketHosts(bucket), ...bucket.domains]),
+  };
+}
+
+function compileRoute(route: RouteConfig, buckets: ReadonlyMap<string, CompiledBucket>, stats: Stats): CompiledRoute {
+  const bucket = route.target.kind === "bucket" ? mustGet(buckets, route.target.bucket) : null;
+  const choice = route.target.kind === "buckets" ? compileChoice(route.target.buckets, buckets) : null;
+  const removed = route.requestHeaders.remove;
+  return Object.freeze({
+    name: route.name,
+    pathPrefix: route.match.pathPrefix.replace(/\/+$/, ""),
+    bucket,
+    choice,
+    methods: new Set(route.methods),
+    methodDenied: methodDenial(route.methods),
+    stripPrefix: route.stripPrefix,
+    rawKeyPrefix: encodePath(route.keyPrefix),
+    refusesDotSegments: route.keyPrefix !== "" || route.stripPrefix,
+    keepsClientHost: route.hostHeader === "client",
+    hostHeader: route.hostHeader === "bucket" || route.hostHeader === "client" ? null : route.hostHeader,
+    bodySizeBytes: route.limits.bodySizeBytes,
+    removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
+    stats: stats.route(route.name),
+  });
+}
+
+function compileChoice(aliases: readonly string[], buckets: ReadonlyMap<string, CompiledBucket>): BucketChoice {
+  const byOssName = new Map<string, CompiledBucket>();
+  const byHost = new Map<string, CompiledBucket>();
+  for (const alias of aliases) {
+    const bucket = mustGet(buckets, alias);
+    byOssName.set(bucket.ossName, bucket);
+    for (const host of bucket.endpointHosts) byHost.set(host, bucket);
+  }
+  return { byOssName, byHost };
+}
+
+function methodDenial(methods: readonly string[]): Denial {
+  return Object.freeze({
+    code: "METHOD_NOT_ALLOWED",
+    reason: `This route allows ${methods.join(", ")}. Add the method to the route's methods if clients should have it.`,
+    headers: ["Allow", methods.join(", ")],
+  });
+}
+
+/** The configuration was cross-checked, so a name that is not there is a bug. */
+function mustGet<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`no ${name} in the checked configuration`);
+  return value;
+}

@@ -1,0 +1,51 @@
+import { coversPath } from "../core/target.js";
+import type { CompiledRoute } from "./compiled-route.js";
+
+/** Routes of one host, longest path prefix first. */
+type RoutesOfHost = readonly CompiledRoute[];
+
+/** Finds the route of a request: listener, then host (exact, then the longest wildcard), then the longest path prefix. */
+export class RouteTable {
+  readonly #exact: ReadonlyMap<string, RoutesOfHost>;
+  /** By what follows `*.`. */
+  readonly #wildcard: ReadonlyMap<string, RoutesOfHost>;
+
+  constructor(routes: readonly { readonly host: string; readonly route: CompiledRoute }[]) {
+    const exact = new Map<string, CompiledRoute[]>();
+    const wildcard = new Map<string, CompiledRoute[]>();
+    for (const { host, route } of routes) {
+      const isWildcard = host.startsWith("*.");
+      const map = isWildcard ? wildcard : exact;
+      const key = isWildcard ? host.slice(2) : host;
+      const list = map.get(key);
+      if (list === undefined) map.set(key, [route]);
+      else list.push(route);
+    }
+    for (const list of [...exact.values(), ...wildcard.values()]) {
+      list.sort((a, b) => b.pathPrefix.length - a.pathPrefix.length);
+    }
+    this.#exact = exact;
+    this.#wildcard = wildcard;
+  }
+
+  /**
+   * @param host lower case, without port, brackets and trailing dot
+   * @param path decoded once
+   * @returns the route, or `null`: an unknown host is never proxied
+   */
+  find(host: string, path: string): CompiledRoute | null {
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) return longestPrefix(exact, path);
+    if (this.#wildcard.size === 0) return null;
+    for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) {
+      const routes = this.#wildcard.get(host.slice(dot + 1));
+      if (routes !== undefined) return longestPrefix(routes, path);
+    }
+    return null;
+  }
+}
+
+function longestPrefix(routes: RoutesOfHost, path: string): CompiledRoute | null {
+  for (const route of routes) if (coversPath(route.pathPrefix, path)) return route;
+  return null;
+}

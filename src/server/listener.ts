@@ -1,0 +1,160 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { LimitsConfig, SocketAddress } from "../config/gateway-config.js";
+import { handleRequest, type RunningRequest } from "../gateway/handler.js";
+import type { Gateway } from "../gateway/request-context.js";
+import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
+import { parserRefusal, refuseConnection } from "./refusals.js";
+
+/** What a listener needs of the program. */
+export interface ListenerOptions {
+  readonly name: string;
+  readonly address: SocketAddress;
+  readonly limits: LimitsConfig;
+  readonly gateway: Gateway;
+}
+
+const UNROUTED_ID = "0".repeat(24);
+
+/** One listening socket and its connections. */
+export class Listener {
+  readonly name: string;
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #connections = new Map<Socket, Set<RunningRequest>>();
+  /** One too many; they get an answer and end. */
+  readonly #refused = new Set<Socket>();
+
+  constructor(options: ListenerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#server = createHttpServer(options.limits);
+    this.#takeConnections();
+    this.#server.on("request", (req, res) => this.#serve(req, res));
+    // Not answered here: whether the upload is wanted is for the upstream to say.
+    this.#server.on("checkContinue", (req, res) => this.#serve(req, res));
+    this.#server.on("checkExpectation", (req, res) => this.#serve(req, res));
+    this.#server.on("connect", (_req, socket: Socket) => {
+      refuseConnection(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.", UNROUTED_ID);
+      this.#countUnrouted("METHOD_NOT_ALLOWED");
+    });
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+      this.#onClientError(error, socket),
+    );
+    this.#server.on("timeout", (socket: Socket) => this.#onIdle(socket));
+  }
+
+  /** Begins to accept; rejects with the system's error when the address cannot be had. */
+  listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options.address;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port, backlog: 4096 }, () => {
+        this.#server.off("error", reject);
+        resolve(this.#server.address() as AddressInfo);
+      });
+    });
+  }
+
+  /** Accepts nothing new and closes what is idle; resolves when the last connection has ended. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Ends every connection now. */
+  destroy(): void {
+    for (const socket of [...this.#connections.keys(), ...this.#refused]) socket.destroy();
+  }
+
+  #takeConnections(): void {
+    const [own] = this.#server.listeners("connection") as AttachParser[];
+    if (own === undefined) throw new Error("this Node's HTTP server has no connection listener");
+    this.#server.removeListener("connection", own);
+    const attach = withLenientFraming(this.#server, own);
+    const { stats } = this.#options.gateway;
+    const { connections: limit } = this.#options.limits;
+    this.#server.on("connection", (socket: Socket) => {
+      stats.connectionsTotal += 1;
+      if (stats.openConnections >= limit) {
+        stats.connectionsRefused += 1;
+        this.#refused.add(socket);
+        socket.on("close", () => this.#refused.delete(socket));
+        const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
+        refuseConnection(socket, "GATEWAY_BUSY", message, UNROUTED_ID);
+        this.#countUnrouted("GATEWAY_BUSY");
+        return;
+      }
+      this.#track(socket);
+      attach.call(this.#server, socket);
+    });
+  }
+
+  #track(socket: Socket): void {
+    const { stats } = this.#options.gateway;
+    const running = new Set<RunningRequest>();
+    stats.openConnections += 1;
+    this.#connections.set(socket, running);
+    socket.on("end", () => {
+      for (const request of running) request.onClientHalfClosed();
+    });
+    socket.on("close", () => {
+      stats.openConnections -= 1;
+      this.#connections.delete(socket);
+    });
+  }
+
+  #serve(req: IncomingMessage, res: ServerResponse): void {
+    const running = this.#connections.get(req.socket);
+    const request = handleRequest(this.#options.gateway, req, res, (ended) => {
+      running?.delete(ended);
+      if (this.#options.gateway.isDraining()) this.#server.closeIdleConnections();
+    });
+    running?.add(request);
+  }
+
+  #onIdle(socket: Socket): void {
+    const running = this.#connections.get(socket);
+    if (running === undefined || running.size === 0) {
+      socket.destroy();
+      return;
+    }
+    for (const request of running) request.onClientIdle();
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const running = this.#connections.get(socket);
+    // A connection that broke has nobody to answer, and in the middle of an answer another one would be a lie.
+    if (error.code === "ECONNRESET" || (running !== undefined && running.size > 0)) {
+      socket.destroy();
+      return;
+    }
+    const { code, message } = parserRefusal(error);
+    this.#countUnrouted(code);
+    refuseConnection(socket, code, message, UNROUTED_ID);
+  }
+
+  #countUnrouted(code: Parameters<Gateway["stats"]["unrouted"]["countError"]>[0]): void {
+    this.#options.gateway.stats.unrouted.countError(code);
+  }
+}
+
+function createHttpServer(limits: LimitsConfig): Server {
+  const server = createServer({
+    maxHeaderSize: limits.headerSizeBytes,
+    headersTimeout: limits.headerTimeoutMs,
+    // Node's limit for a whole request would cut long uploads; ours is on stillness (see onIdle).
+    requestTimeout: 0,
+    keepAliveTimeout: limits.clientIdleTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, Math.max(50, Math.trunc(limits.headerTimeoutMs / 4))),
+    insecureHTTPParser: false,
+    noDelay: true,
+    // Checked in gateway/begin.ts, where the answer can say why.
+    requireHostHeader: false,
+  });
+  // Node would drop header lines past its limit in silence, Authorization among them; begin.ts refuses above ours.
+  server.maxHeadersCount = 0;
+  server.timeout = limits.clientIdleTimeoutMs;
+  // Some clients shut down their sending side after the request and still want the answer.
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  return server;
+}

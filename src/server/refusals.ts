@@ -1,0 +1,54 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { ERRORS, type ErrorCode } from "../core/errors.js";
+import { errorHeaders, errorXml, linger } from "../gateway/respond.js";
+
+/** How many connections may be on their way out with an answer at a time; beyond that they are just closed. */
+const MAX_LINGERING = 256;
+let lingering = 0;
+
+/**
+ * Writes an error answer where there is no request to answer: the head never became one, or the connection is one too
+ * many. Then the connection ends, read for a while so that the client can see why.
+ */
+export function refuseConnection(socket: Socket, code: ErrorCode, message: string, requestId: string): void {
+  if (!socket.writable || socket.bytesWritten > 0 || lingering >= MAX_LINGERING) {
+    socket.destroy();
+    return;
+  }
+  lingering += 1;
+  socket.on("close", () => {
+    lingering -= 1;
+  });
+  socket.on("error", () => socket.destroy());
+  const { status } = ERRORS[code];
+  const answer = { code, message, requestId, hostId: "" };
+  const xml = errorXml(answer);
+  const headers = errorHeaders(answer);
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  head += `Content-Length: ${Buffer.byteLength(xml)}\r\nConnection: close\r\n\r\n`;
+  linger(socket);
+  socket.write(head + xml);
+  socket.destroySoon();
+}
+
+/** What Node's parser found wrong, in terms of the error table. */
+export function parserRefusal(error: NodeJS.ErrnoException): { readonly code: ErrorCode; readonly message: string } {
+  switch (error.code) {
+    case "HPE_HEADER_OVERFLOW":
+      return {
+        code: "HEADERS_TOO_LARGE",
+        message: "The request line and headers are larger than limits.headerSize allows.",
+      };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { code: "REQUEST_TIMEOUT", message: "The head of the request did not arrive in time." };
+    default:
+      return { code: "MALFORMED_REQUEST", message: `The request is not valid HTTP/1.1: ${reasonOf(error)}.` };
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException & { readonly reason?: unknown }): string {
+  const reason = typeof error.reason === "string" && error.reason !== "" ? error.reason : error.message;
+  return `${reason.replace(/\.$/, "")} (${error.code ?? "unknown"})`;
+}

@@ -1,0 +1,113 @@
+import { destination, pino } from "pino";
+import type { Stats } from "./stats.js";
+
+/** One line of the access log. Times in milliseconds, sizes in bytes; absent values are left out. */
+export interface AccessEntry {
+  readonly requestId: string;
+  readonly client: string;
+  readonly host: string;
+  readonly method: string;
+  /** Signature parameters masked. */
+  readonly target: string;
+  readonly protocol: string;
+  readonly referer?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly route: string;
+  readonly bucket?: string | undefined;
+  readonly status: number;
+  /** How the request was signed. */
+  readonly signature: string;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly durationMs: number;
+  readonly upstreamMs?: number | undefined;
+  readonly upstream?: string | undefined;
+  readonly attempts?: number | undefined;
+  readonly ossRequestId?: string | undefined;
+  readonly ossEc?: string | undefined;
+  /** The gateway's own code when it refused or failed. */
+  readonly error?: string | undefined;
+  /** One sentence about `error`. */
+  readonly detail?: string | undefined;
+}
+
+export interface AccessLog {
+  write(entry: AccessEntry): void;
+  /** Writes what is buffered; resolves when it is out, or cannot be. */
+  close(): Promise<void>;
+}
+
+/** Lines are gathered up to this size, or for {@link FLUSH_MS}, before one write. */
+const BUFFER_BYTES = 32 * 1024;
+/** When the reader is this far behind, lines are dropped and counted; requests never wait for a log. */
+const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
+const FLUSH_MS = 200;
+
+/** An access log that writes JSON lines to a file descriptor, or to nowhere for `off`. */
+export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): AccessLog {
+  if (format === "off") return { write: () => {}, close: async () => {} };
+  const sink = destination({ fd, sync: false, minLength: BUFFER_BYTES, maxWrite: 2 * BUFFER_BYTES, maxLength: MAX_BEHIND_BYTES });
+  sink.on("drop", () => {
+    stats.droppedLogLines += 1;
+  });
+  // A closed pipe must not end the gateway.
+  sink.on("error", () => {
+    stats.droppedLogLines += 1;
+  });
+  const logger = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: () => ({ log: "access" }) } },
+    sink,
+  );
+  const timer = setInterval(() => sink.flush(() => {}), FLUSH_MS).unref();
+  return {
+    write: (entry) => logger.info(entry),
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(timer);
+        const limit = setTimeout(resolve, 2_000);
+        sink.flush(() => {
+          clearTimeout(limit);
+          resolve();
+        });
+      }),
+  };
+}
+
+const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
+  "signature",
+  "ossaccesskeyid",
+  "security-token",
+  "x-oss-signature",
+  "x-oss-credential",
+  "x-oss-access-key-id",
+  "x-oss-security-token",
+  "x-amz-signature",
+  "x-amz-credential",
+  "x-amz-security-token",
+]);
+const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|%/i;
+
+/** A target or a URL with the values of parameters that sign it, or would let someone else sign, replaced by `***`. */
+export function maskTarget(target: string): string {
+  const mark = target.indexOf("?");
+  if (mark === -1 || !MAY_HOLD_SECRET.test(target.slice(mark))) return target;
+  const masked = target
+    .slice(mark + 1)
+    .split("&")
+    .map((pair) => {
+      const equals = pair.indexOf("=");
+      if (equals === -1) return pair;
+      const name = pair.slice(0, equals);
+      return SECRET_PARAMETERS.has(decodeName(name).toLowerCase()) ? `${name}=***` : pair;
+    });
+  return `${target.slice(0, mark)}?${masked.join("&")}`;
+}
+
+function decodeName(name: string): string {
+  if (!name.includes("%")) return name;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

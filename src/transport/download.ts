@@ -1,0 +1,118 @@
+import type { Dispatcher } from "undici";
+import { GatewayError } from "../core/errors.js";
+import type { Exchange, ExchangeSink, UpstreamRequest } from "./exchange.js";
+import type { AddressPool } from "./upstream.js";
+import { toGatewayError } from "./upstream-errors.js";
+
+/**
+ * The handler object that undici calls for one bodyless request: no stream stands between the upstream's socket and the
+ * sink. It has undici's `onConnect/onHeaders/…` form, which gives the raw header pairs; the newer form parses them into
+ * an object first, which costs 2.5 times as much (architecture §5). undici 8 has dropped it, so stay on 7 here.
+ */
+class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
+  readonly bodyTaken = false;
+  readonly #sink: ExchangeSink;
+  readonly #pool: AddressPool;
+  #abort: ((error?: Error) => void) | null = null;
+  #resume: (() => void) | null = null;
+  #headSeen = false;
+  #ended = false;
+
+  constructor(sink: ExchangeSink, pool: AddressPool) {
+    this.#sink = sink;
+    this.#pool = pool;
+    pool.upstream.inFlight += 1;
+  }
+
+  abort(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#abort?.();
+  }
+
+  resume(): void {
+    if (!this.#ended) this.#resume?.();
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    // The client may have gone while the request waited for a connection.
+    if (this.#ended) abort();
+    else this.#abort = abort;
+  }
+
+  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    if (this.#ended) return true;
+    const headers = decodePairs(rawHeaders);
+    if (status < 200) {
+      this.#sink.onInformation(status, headers);
+      return true;
+    }
+    this.#headSeen = true;
+    this.#resume = resume;
+    this.#sink.onHead(status, statusText, headers);
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#ended ? true : this.#sink.onData(chunk);
+  }
+
+  onComplete(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#sink.onEnd();
+  }
+
+  onError(error: Error): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#sink.onFail(toGatewayError(error, this.#pool.address, this.#headSeen));
+  }
+
+  /** The dispatch itself was refused: the request is not one that undici can send. */
+  onRefused(error: unknown): void {
+    this.onError(error instanceof Error ? error : new GatewayError("INTERNAL", String(error)));
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#pool.upstream.inFlight -= 1;
+  }
+}
+
+/** undici gives latin1 bytes; HTTP header values are not text in any one encoding, so bytes become code points 1:1. */
+function decodePairs(rawHeaders: readonly Buffer[]): string[] {
+  const pairs = new Array<string>(rawHeaders.length);
+  for (let i = 0; i < rawHeaders.length; i += 1) pairs[i] = (rawHeaders[i] as Buffer).toString("latin1");
+  return pairs;
+}
+
+/**
+ * Sends a request without a body and streams the answer into the sink.
+ * @param fresh on a connection of its own, since a used one was just found closed
+ */
+export function startDownload(
+  request: UpstreamRequest,
+  pool: AddressPool,
+  sink: ExchangeSink,
+  fresh: boolean,
+): Exchange {
+  const handler = new DownloadHandler(sink, pool);
+  const dispatcher = fresh ? pool.freshDispatcher() : pool.pool;
+  const options: Dispatcher.DispatchOptions & { servername: string } = {
+    method: request.method as Dispatcher.HttpMethod,
+    path: request.rawTarget,
+    headers: request.headers as string[],
+    // Without it undici takes the Host header for SNI, and reconnects whenever two Hosts alternate.
+    servername: pool.upstream.servername,
+    // Keeps the connection after a HEAD, which undici closes by default.
+    reset: false,
+  };
+  try {
+    dispatcher.dispatch(options, handler);
+  } catch (error) {
+    handler.onRefused(error);
+  }
+  if (fresh) dispatcher.close().catch(() => {});
+  return handler;
+}
