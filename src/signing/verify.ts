@@ -31,6 +31,8 @@ export function verifyRequest(
   return verifySigned(request, signatureClass, authorizations[0] ?? "", context);
 }
 
+const KNOWN_SCHEME = /^(?:OSS|OSS2|OSS4-HMAC-SHA256|AWS|AWS4-HMAC-SHA256) /;
+
 // Any Authorization header counts, not only OSS's: with a scheme of its own OSS answers 400 as well (oss-semantics §2.6).
 function checkAuthorizations(authorizations: readonly string[], rawQuery: string): refuse.Refusal | null {
   const [authorization, second] = authorizations;
@@ -38,9 +40,7 @@ function checkAuthorizations(authorizations: readonly string[], rawQuery: string
   if (urlSignatureClass(rawQuery) !== null) return refuse.bothSignatures(authorization);
   // Which of two would count is not documented, so neither does.
   if (second !== undefined) return refuse.invalidAuthorization(second, "0002-00000061");
-  return /^(?:OSS|OSS2|OSS4-HMAC-SHA256|AWS|AWS4-HMAC-SHA256) /.test(authorization)
-    ? null
-    : refuse.invalidAuthorization(authorization, "0002-00000061");
+  return KNOWN_SCHEME.test(authorization) ? null : refuse.invalidAuthorization(authorization, "0002-00000061");
 }
 
 function verifySigned(

@@ -39,6 +39,7 @@ const rows: readonly Row[] = [
   { claim: "a complete V1 URL", query: "Expires=1&OSSAccessKeyId=ak&Signature=s", is: "v1-url" },
   { claim: "Signature alone", query: "Signature=s", is: "v1-url" },
   { claim: "Signature without a value", query: "a=1&Signature", is: "v1-url" },
+  { claim: "Signature without a value, before another parameter", query: "Signature&a=1", is: "v1-url" },
   { claim: "OSSAccessKeyId alone", query: "a=1&OSSAccessKeyId=ak&b=2", is: "v1-url" },
   { claim: "a percent-encoded name", query: "a=1&%53ignature=s", is: "v1-url" },
   { claim: "a wholly percent-encoded name", query: "%53%69%67%6e%61%74%75%72%65", is: "v1-url" },

@@ -1,73 +1,19 @@
 import t from "tap";
-import { type HeaderList, headerValue } from "../../../src/core/headers.js";
+import { headerValue } from "../../../src/core/headers.js";
 import { Secret } from "../../../src/core/secret.js";
-import { enc, parseQuery } from "../../../src/signing/canonical.js";
-import { classify } from "../../../src/signing/classify.js";
-import { DayKeyCache } from "../../../src/signing/day-key.js";
-import { presignV1Url, presignV4Url, signV1Header, signV4Header } from "../../../src/signing/sign.js";
-import type { KnownCredentials, SignatureClass, VerifyContext } from "../../../src/signing/types.js";
-import { type RequestToVerify, verifyRequest } from "../../../src/signing/verify.js";
-
-const NOW = Date.UTC(2025, 0, 1, 12);
-const permanent = { accessKeyId: "ak", accessKeySecret: new Secret("sk") };
-const temporary: KnownCredentials = {
-  accessKeyId: "STS.ak",
-  accessKeySecret: new Secret("sts-sk"),
-  securityToken: "CAIS+token/=",
-  expiresAtMs: NOW + 3_600_000,
-};
-const known = new Map<string, KnownCredentials>([permanent, temporary].map((c) => [c.accessKeyId, c]));
-const context: VerifyContext = {
-  nowMs: NOW,
-  region: "cn-hangzhou",
-  product: "oss",
-  findCredentials: (id) => known.get(id) ?? null,
-};
-
-const base = { method: "GET", bucket: "examplebucket", key: "dir/图 1.txt" };
-const input = { ...base, query: [["acl", null]] as const, headers: ["Host", "h", "x-oss-meta-a", "1"] };
-const v4Options = { nowMs: NOW, region: "cn-hangzhou", product: "oss", additionalHeaders: ["host"] };
-
-type Credentials = typeof permanent | KnownCredentials;
-const byHeader = (added: HeaderList): RequestToVerify => ({
-  ...base,
-  rawQuery: "acl",
-  headers: [...input.headers, ...added],
-});
-const byUrl = (added: string): RequestToVerify => ({ ...base, rawQuery: `acl&${added}`, headers: input.headers });
-
-/** A valid request of each form that can be made here, by any key. */
-const forms: Readonly<Record<string, (by: Credentials) => RequestToVerify>> = {
-  "v1-header": (by) => byHeader(signV1Header(input, by, NOW)),
-  "v1-url": (by) => byUrl(presignV1Url(input, by, NOW / 1000 + 60)),
-  "v4-header": (by) => byHeader(signV4Header(input, by, v4Options)),
-  "v4-url": (by) => byUrl(presignV4Url(input, by, { ...v4Options, expiresSeconds: 60 })),
-};
-const form = (name: string, by: Credentials = permanent): RequestToVerify => {
-  const make = forms[name];
-  if (make === undefined) throw new Error(name);
-  return make(by);
-};
-
-const verify = (request: RequestToVerify, changed: Partial<VerifyContext> = {}) =>
-  verifyRequest(request, classify(request.method, request.rawQuery, request.headers), { ...context, ...changed });
-
-const setHeader = (request: RequestToVerify, lowerName: string, value: string | null): RequestToVerify => {
-  const headers: string[] = [];
-  for (let i = 0; i < request.headers.length; i += 2) {
-    const name = request.headers[i] as string;
-    if (name.toLowerCase() !== lowerName) headers.push(name, request.headers[i + 1] as string);
-  }
-  if (value !== null) headers.push(lowerName, value);
-  return { ...request, headers };
-};
-const setQuery = (request: RequestToVerify, name: string, value: string | null): RequestToVerify => {
-  const pairs = parseQuery(request.rawQuery).filter(([candidate]) => candidate !== name);
-  const kept = pairs.map(([n, v]) => (v === null ? enc(n) : `${enc(n)}=${enc(v)}`));
-  return { ...request, rawQuery: (value === null ? kept : [...kept, `${name}=${enc(value)}`]).join("&") };
-};
-const editAuthorization = (request: RequestToVerify, edit: (authorization: string) => string): RequestToVerify =>
-  setHeader(request, "authorization", edit(headerValue(request.headers, "authorization") ?? ""));
+import type { SignatureClass } from "../../../src/signing/types.js";
+import {
+  base,
+  editAuthorization,
+  form,
+  forms,
+  NOW,
+  permanent,
+  setHeader,
+  setQuery,
+  temporary,
+  verify,
+} from "./requests.js";
 
 for (const name of Object.keys(forms)) {
   const signatureClass = name as SignatureClass;
@@ -163,21 +109,6 @@ t.test("a V1 mismatch tells the client what was signed", async (t) => {
   });
 });
 
-t.test("a V4 mismatch tells the canonical request too", async (t) => {
-  const verdict = verify(setQuery(form("v4-url"), "x-oss-signature", "0".repeat(64)));
-  t.match(verdict, { code: "SignatureDoesNotMatch", ec: "0002-00000201" });
-  const extra = new Map("extra" in verdict ? verdict.extra : []);
-  t.same([...extra.keys()].slice(0, 3), ["OSSAccessKeyId", "SignatureProvided", "StringToSign"]);
-  t.match(
-    extra.get("CanonicalRequest"),
-    "GET\n/examplebucket/dir/%E5%9B%BE%201.txt\nacl&x-oss-additional-headers=host&",
-  );
-  t.match(
-    extra.get("StringToSign"),
-    "OSS4-HMAC-SHA256\n20250101T120000Z\n20250101/cn-hangzhou/oss/aliyun_v4_request\n",
-  );
-});
-
 for (const name of ["v1-header", "v4-header"]) {
   t.test(`${name}: a clock may be 15 minutes off either way and no more`, async (t) => {
     for (const offMs of [-900_000, 900_000])
@@ -203,7 +134,7 @@ for (const name of ["v1-header", "v4-header"]) {
   });
 }
 
-t.test("x-oss-date goes before Date, and Date alone serves in V1 and, in both formats, in V4", async (t) => {
+t.test("x-oss-date goes before Date, and Date is read without it", async (t) => {
   t.match(verify(setHeader(form("v1-header"), "date", "Thu, 02 Jan 2020 12:00:00 GMT")), { ok: true });
   const dateOnly = (name: string, date: string) =>
     verify(setHeader(setHeader(form(name), "x-oss-date", null), "date", date));
@@ -263,77 +194,6 @@ t.test("what V1 does not sign may be added", async (t) => {
   t.match(verify(more), { ok: true });
 });
 
-t.test("a V4 URL is good from 15 minutes before its date until its last second", async (t) => {
-  const request = form("v4-url");
-  t.match(verify(request, { nowMs: NOW - 900_000 }), { ok: true });
-  t.match(verify(request, { nowMs: NOW - 900_001 }), { status: 403, code: "AccessDenied", ec: "0002-00000235" });
-  t.match(verify(request, { nowMs: NOW + 60_000 }), { ok: true });
-  t.match(verify(request, { nowMs: NOW + 60_001 }), {
-    status: 403,
-    code: "AccessDenied",
-    message: "Request has expired.",
-    extra: [
-      ["Expires", "2025-01-01T12:01:00.000Z"],
-      ["ServerTime", "2025-01-01T12:01:00.001Z"],
-    ],
-  });
-});
-
-t.test("a V4 URL lives between a second and a week", async (t) => {
-  for (const expiresSeconds of [1, 604_800]) {
-    t.match(verify(byUrl(presignV4Url(input, permanent, { ...v4Options, expiresSeconds }))), { ok: true });
-  }
-  for (const expires of ["0", "604801", "-5", "abc", "", "1e3"]) {
-    const verdict = verify(setQuery(form("v4-url"), "x-oss-expires", expires));
-    t.match(verdict, { status: 400, code: "InvalidArgument", ec: "0002-00000232" }, expires);
-  }
-});
-
-t.test("a V4 URL with a part missing is denied", async (t) => {
-  const ecs = {
-    "x-oss-signature-version": "0002-00000037",
-    "x-oss-credential": "0002-00000037",
-    "x-oss-date": "0002-00000037",
-    "x-oss-signature": "0002-00000037",
-    "x-oss-expires": "0002-00000215",
-  };
-  for (const [name, ec] of Object.entries(ecs)) {
-    t.match(verify(setQuery(form("v4-url"), name, null)), { status: 403, code: "AccessDenied", ec }, name);
-  }
-});
-
-t.test("a V4 signature for another region, product or day is refused with its own EC", async (t) => {
-  const scopes = [
-    ["20250101/cn-beijing/oss/aliyun_v4_request", "0002-00000228", "0002-00000226"],
-    ["20250101/oss-cn-hangzhou/oss/aliyun_v4_request", "0002-00000228", "0002-00000226"],
-    ["20250101/cn-hangzhou/oss-cloudbox/aliyun_v4_request", "0002-00000227", "0002-00000227"],
-    ["20241231/cn-hangzhou/oss/aliyun_v4_request", "0002-00000212", "0002-00000223"],
-    ["2025-01-01/cn-hangzhou/oss/aliyun_v4_request", "0002-00000212", "0002-00000223"],
-    ["20250101/cn-hangzhou/oss/aws4_request", "0002-00000202", "0002-00000202"],
-    ["20250101/cn-hangzhou/oss", "0002-00000202", "0002-00000202"],
-    ["20250101/cn-hangzhou/oss/aliyun_v4_request/x", "0002-00000202", "0002-00000202"],
-  ] as const;
-  for (const [scope, headerEc, urlEc] of scopes) {
-    const header = editAuthorization(form("v4-header"), (a) => a.replace(/ak\/[^,]+/, `ak/${scope}`));
-    t.match(verify(header), { status: 400, code: "InvalidArgument", ec: headerEc }, scope);
-    const url = setQuery(form("v4-url"), "x-oss-credential", `ak/${scope}`);
-    t.match(verify(url), { status: 400, code: "InvalidArgument", ec: urlEc }, scope);
-  }
-});
-
-t.test("a wrong region is named as OSS names it", async (t) => {
-  t.match(verify(form("v4-header"), { region: "cn-beijing" }), {
-    message: "Invalid signing region in Authorization header.",
-  });
-});
-
-t.test("a host that tells no region takes the signer's, a CloudBox host its product", async (t) => {
-  t.match(verify(form("v4-header"), { region: null }), { ok: true });
-  const options = { ...v4Options, region: "cb-123", product: "oss-cloudbox" };
-  const request = byHeader(signV4Header(input, permanent, options));
-  t.match(verify(request, { region: "cb-123", product: "oss-cloudbox" }), { ok: true });
-});
-
 t.test("a malformed Authorization header is refused with the EC of its fault", async (t) => {
   const v4 = headerValue(form("v4-header").headers, "authorization") ?? "";
   const faults = [
@@ -371,66 +231,6 @@ t.test("two Authorization headers are refused", async (t) => {
   const request = form("v1-header");
   const twice = { ...request, headers: [...request.headers, "Authorization", "OSS ak:other"] };
   t.match(verify(twice), { status: 400, code: "InvalidArgument" });
-});
-
-t.test("the fields of a V4 header may come in any order, with blanks", async (t) => {
-  const shuffled = editAuthorization(form("v4-header"), (a) => {
-    const [credential, list, signature] = a.slice("OSS4-HMAC-SHA256 ".length).split(",");
-    return `OSS4-HMAC-SHA256  ${signature} , ${credential}, ${list}`;
-  });
-  t.match(verify(shuffled), { ok: true });
-});
-
-t.test("a list of additional headers must be names of headers of the request", async (t) => {
-  const lists = [
-    ["", "0002-00000209"],
-    [" ", "0002-00000209"],
-    ["host;", "0002-00000210"],
-    [";host", "0002-00000210"],
-    ["host;;range", "0002-00000210"],
-    ["host;range", "0002-00000211"],
-    ["host;x_y", "0002-00000211"],
-  ] as const;
-  const request = (name: string) => ({ ...form(name), headers: [...form(name).headers, "x_y", "1"] });
-  for (const [list, ec] of lists) {
-    const header = editAuthorization(request("v4-header"), (a) =>
-      a.replace(/AdditionalHeaders=[^,]*/, `AdditionalHeaders=${list}`),
-    );
-    t.match(verify(header), { status: 400, code: "InvalidArgument", ec }, `header: ${list}`);
-    const url = setQuery(request("v4-url"), "x-oss-additional-headers", list);
-    t.match(verify(url), { status: 400, code: "InvalidArgument", ec }, `URL: ${list}`);
-  }
-});
-
-t.test("an additional header is signed: another Host does not verify", async (t) => {
-  for (const name of ["v4-header", "v4-url"]) {
-    t.match(verify(setHeader(form(name), "host", "other")), { code: "SignatureDoesNotMatch" });
-  }
-  t.match(verify(setHeader(form("v1-url"), "host", "other")), { ok: true }, "V1 does not sign it");
-});
-
-t.test("a list may repeat names, and name what is signed anyway", async (t) => {
-  const list = "AdditionalHeaders=x-oss-date;HOST;host";
-  t.match(verify(editAuthorization(form("v4-header"), (a) => a.replace("AdditionalHeaders=host", list))), { ok: true });
-});
-
-t.test("a V4 header needs x-oss-content-sha256, and only the literal is taken", async (t) => {
-  const expected = { status: 400, code: "InvalidArgument" };
-  t.match(verify(setHeader(form("v4-header"), "x-oss-content-sha256", null)), expected);
-  t.match(verify(setHeader(form("v4-header"), "x-oss-content-sha256", "0".repeat(64))), expected);
-  t.match(verify(setHeader(form("v4-url"), "x-oss-content-sha256", "0".repeat(64))), expected);
-});
-
-t.test("a V4 URL with a date that is none is refused with EC 223", async (t) => {
-  for (const date of ["2025-01-01T12:00:00Z", "20250101", "20250101T120060Z"]) {
-    t.match(verify(setQuery(form("v4-url"), "x-oss-date", date)), { status: 400, ec: "0002-00000223" }, date);
-  }
-});
-
-t.test("an unlisted parameter breaks V4, which signs them all", async (t) => {
-  for (const name of ["v4-header", "v4-url"]) {
-    t.match(verify(setQuery(form(name), "utm", "1")), { code: "SignatureDoesNotMatch" });
-  }
 });
 
 t.test("a signature in the URL beside any Authorization header is refused with EC 039", async (t) => {
@@ -489,12 +289,4 @@ t.test("a signature of the S3 dialect never passes", async (t) => {
   const s3 = { ...base, rawQuery: "", headers: ["Authorization", "AWS4-HMAC-SHA256 Credential=ak"] };
   t.match(verify(s3), { ok: false, status: 400, code: "NotImplemented" });
   t.match(verify({ ...base, rawQuery: "X-Amz-Signature=0", headers: [] }), { ok: false, code: "NotImplemented" });
-});
-
-t.test("a cache of day keys changes no verdict", async (t) => {
-  const dayKeys = new DayKeyCache(4);
-  t.match(verify(form("v4-url"), { dayKeys }), { ok: true });
-  t.match(verify(form("v4-header"), { dayKeys }), { ok: true });
-  t.equal(dayKeys.size, 1);
-  t.match(verify({ ...form("v4-header"), key: "x" }, { dayKeys }), { code: "SignatureDoesNotMatch" });
 });
