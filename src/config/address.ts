@@ -11,12 +11,17 @@ const METADATA_ADDRESS = "100.100.100.200";
  */
 export function canonicalIp(text: string): string | null {
   if (isIP(text) === 0) return null;
-  if (!isIPv6(text) || text.includes("%")) return text.toLowerCase();
-  const compressed = new URL(`http://[${text}]`).hostname.slice(1, -1);
+  const compressed = compressIp(text);
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compressed);
   if (mapped === null) return compressed;
   const [high, low] = [Number.parseInt(mapped[1] as string, 16), Number.parseInt(mapped[2] as string, 16)];
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** One spelling for each IPv6 address, as the `Host` of a request gets it too; IPv4 stays as it is. */
+export function compressIp(ip: string): string {
+  if (!isIPv6(ip) || ip.includes("%")) return ip.toLowerCase();
+  return new URL(`http://[${ip}]`).hostname.slice(1, -1);
 }
 
 /** @param ip canonical, see {@link canonicalIp} */
@@ -55,11 +60,11 @@ export function parseSocketAddress(text: string): SocketAddress | Refusal {
 }
 
 function socketAddressHint(text: string): string {
+  if (isIPv6(text)) return `Write an IPv6 address in brackets and quotes: "[${text}]:80".`;
   const port = /:(\d{1,5})$/.exec(text)?.[1];
   if (port !== undefined && (text.startsWith(":") || text.startsWith("*:")))
     return `For every address write 0.0.0.0:${port}.`;
   if (port !== undefined && text.startsWith("localhost:")) return `Write 127.0.0.1:${port}.`;
-  if (isIPv6(text)) return `Write an IPv6 address in brackets and quotes: "[${text}]:80".`;
   if (isIP(text) !== 0) return `Add a port: ${text}:80.`;
   if (/^\d+$/.test(text)) return `Add an address: 0.0.0.0:${text}.`;
   return port === undefined ? "" : "A name is not taken here, because it can mean another address tomorrow.";

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
-import { canonicalIp } from "./address.js";
+import { compressIp } from "./address.js";
 import { Refusal } from "./refusal.js";
 
 /**
@@ -31,8 +31,7 @@ export function parseBoundDomain(text: string): string | Refusal {
 
 function parseHost(text: string, expected: string): string | Refusal {
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
-  const ip = canonicalIp(bare);
-  if (ip !== null && (bare === text || isIPv6(bare))) return ip;
+  if (isIPv6(bare) || (isIP(bare) !== 0 && bare === text)) return compressIp(bare);
   const shape = shapeHint(text);
   if (shape !== null) return new Refusal(expected, shape);
   const name = text.toLowerCase().replace(/\.$/, "");

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { parseDurationMs, parseSizeBytes } from "../core/units.js";
 import { joinMessage, Refusal } from "./refusal.js";
 
-/** What a value is called in the reference. */
-export const typeNames = z.registry<{ readonly type: string }>();
+/** What the reference says of a value; `default` where the schema has none, but the key may be absent. */
+export const typeNames = z.registry<{ readonly type: string; readonly default?: string }>();
 
 /** A text value: what the reference calls it, what is expected, and how it is read. */
 export interface TextLeaf<T> {

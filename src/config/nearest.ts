@@ -1,5 +1,5 @@
-/** The candidate that a misspelt word most likely means, or `null`. Case, `-` and `_` do not count. */
-export function nearest(word: string, candidates: Iterable<string>): string | null {
+/** The candidate that a misspelt or shortened word most likely means, or `null`. Case, `-` and `_` do not count. */
+export function nearest(word: string, candidates: readonly string[]): string | null {
   const plain = simplify(word).slice(0, 64);
   const mostEdits = Math.max(1, Math.floor(plain.length / 3));
   let best: string | null = null;
@@ -8,7 +8,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
     const edits = editDistance(plain, simplify(candidate));
     if (edits < bestEdits) [best, bestEdits] = [candidate, edits];
   }
-  return best;
+  if (best !== null || plain.length < 3) return best;
+  const longer = candidates.filter((candidate) => simplify(candidate).startsWith(plain));
+  return longer.length === 1 ? (longer[0] ?? null) : null;
 }
 
 function simplify(word: string): string {

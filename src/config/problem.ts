@@ -32,12 +32,15 @@ export interface Complaint {
 export interface SyntaxComplaint extends Complaint {
   readonly offset: number;
   readonly path: string;
+  /** The rest of the file still means what it says. */
+  readonly isHarmless?: boolean;
 }
 
-/** `file:line:col: path: expected …, found …. Hint`, always one line. */
-export function formatProblem(problem: Problem): string {
+/** `file:line:col: path: expected …, found …. Hint`, always one line; a warning says so behind its path. */
+export function formatProblem(problem: Problem, severity: "error" | "warning" = "error"): string {
   const { file, line, col, path, expected, found, hint } = problem;
-  const text = `${file}:${line}:${col}: ${path}: expected ${expected}, found ${found}`;
+  const mark = severity === "warning" ? "warning: " : "";
+  const text = `${file}:${line}:${col}: ${path}: ${mark}expected ${expected}, found ${found}`;
   return hint === "" ? text : `${text}. ${hint}`;
 }
 

@@ -13,8 +13,11 @@ function required<S extends z.ZodType>(schema: S, what: string, example?: z.inpu
   return schema.meta({ description: what, ...(example === undefined ? {} : { examples: [example] }) });
 }
 
-function optional<S extends z.ZodType>(schema: S, what: string, example: z.input<S>): z.ZodOptional<S> {
-  return schema.optional().meta({ description: what, examples: [example] });
+/** A key that may be absent; `absent` says what that means. */
+function optional<S extends z.ZodType>(schema: S, absent: string, what: string, example: z.input<S>): z.ZodOptional<S> {
+  const key = schema.optional();
+  typeNames.add(key, { type: typeNames.get(schema)?.type ?? "", default: absent });
+  return key.meta({ description: what, examples: [example] });
 }
 
 function withDefault<S extends z.ZodType>(
@@ -169,6 +172,7 @@ const bucket = mapOf({
       parse: values.parseRegion,
       pattern: values.REGION,
     }),
+    "none",
     "The region id, without `oss-`. Needed unless `endpoint` is `accelerate` or a URL; with a URL it gives the bucket's host name.",
     "cn-beijing",
   ),
@@ -189,11 +193,13 @@ const bucket = mapOf({
   ),
   tls: optional(
     yesOrNo(),
-    "TLS to OSS, always verified. Default: `true`, or what the scheme of the `endpoint` URL says; it may not contradict the scheme.",
+    "`true`, or what the URL's scheme says",
+    "TLS to OSS, always verified. When `endpoint` is a URL its scheme decides, and this may not contradict it.",
     true,
   ),
   caFile: optional(
     textLeaf({ type: "path", expected: "the path of a PEM file", parse: values.parseFilePath }),
+    "none",
     "A PEM file of authorities that are trusted for this bucket, besides those that Node trusts.",
     "/etc/ossgate/tls/private-ca.pem",
   ),
@@ -218,7 +224,8 @@ const match = mapOf({
   ),
   listeners: optional(
     listOf(reference(values.REFERENCE_EXPECTED.listener), "names of listeners", 1),
-    "The listeners that serve this route. Default: all.",
+    "all",
+    "The listeners that serve this route.",
     ["web"],
   ),
   pathPrefix: withDefault(
@@ -241,11 +248,13 @@ const route = mapOf({
   match: required(match, "Which requests take this route."),
   bucket: optional(
     reference(values.REFERENCE_EXPECTED.bucket),
+    "`buckets` instead",
     "The alias of the bucket that serves this route. Either this or `buckets`.",
     "media",
   ),
   buckets: optional(
     listOf(reference(values.REFERENCE_EXPECTED.bucket), "aliases of buckets", 1),
+    "`bucket` instead",
     "Aliases of buckets in path style: the first segment of the path is the OSS name of one of them, any other is answered 404. Their own OSS host names are taken in `Host` too.",
     ["media"],
   ),

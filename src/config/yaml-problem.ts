@@ -1,5 +1,5 @@
 import type { ErrorCode, YAMLError } from "yaml";
-import { quote, type SyntaxComplaint } from "./problem.js";
+import type { SyntaxComplaint } from "./problem.js";
 
 /** What a fault of the syntax means, in plain words: [expected, found, hint]. */
 type Wording = readonly [string, string, string];
@@ -35,19 +35,11 @@ const OTHER: Wording = [
   "Check quotes, brackets and the indentation of this line and the one above.",
 ];
 
-/** A fault that yaml found, as {@link SyntaxComplaint}. `isHarmless`: the rest of the file still means what it says. */
-export function yamlProblem(error: YAMLError, text: string): SyntaxComplaint & { readonly isHarmless: boolean } {
+/** A fault that yaml found, in plain words and without the text that it stumbled over. */
+export function yamlProblem(error: YAMLError, text: string): SyntaxComplaint {
   const offset = error.pos[0];
-  const place = { offset, path: "(yaml)", isHarmless: false };
-  if (error.code === "DUPLICATE_KEY") return { ...place, ...duplicateKey(text.slice(offset)), isHarmless: true };
   const bracket =
     error.code === "UNEXPECTED_TOKEN" && /^[^\n]*: *\[[^\]\n]*\]$/.test(text.slice(0, offset).split("\n").at(-1) ?? "");
   const [expected, found, hint] = WORDINGS[error.code] ?? OTHER;
-  return { ...place, expected, found, hint: bracket ? "Put an address with brackets in quotes." : hint };
-}
-
-function duplicateKey(rest: string): { readonly expected: string; readonly found: string; readonly hint: string } {
-  const key = /^["']?([A-Za-z0-9_.-]{1,60})/.exec(rest)?.[1];
-  const found = key === undefined ? "a key twice" : `${quote(key)} a second time`;
-  return { expected: "each key once", found, hint: "Put the values of both under one key." };
+  return { offset, path: "(yaml)", expected, found, hint: bracket ? "Put an address with brackets in quotes." : hint };
 }
