@@ -1,6 +1,7 @@
 /** Measures one row: starts its proxies, lets them take turns, and turns counters into figures. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Contender } from "./contenders.js";
 import type { LoadResult, LoadTarget } from "./load.js";
 import { MIB, type Origin } from "./origin.js";
@@ -9,6 +10,9 @@ import { canPin, freePort, PROXY_CORE, type StartedProgram, startProgram } from 
 import { fetchWhole, untilListening, untilOk } from "./ready.js";
 import type { Row } from "./rows.js";
 import { median, medianOrNull } from "./statistics.js";
+
+/** How long the news of a process's end may take to arrive here. */
+const DEATH_NOTICE_MS = 100;
 
 /** `null`: there is no proxy process whose figure this could be. */
 export interface Figures {
@@ -123,8 +127,14 @@ async function playRound(row: Row, seat: Seat, roundIndex: number, settings: Mea
     if (seat.program !== null) await row.measure(seat.target, roundIndex === 0 ? amounts.firstWarmUp : amounts.warmUp);
     seat.rounds.push(await measureOnce(row, seat, settings.isQuick ? amounts.quick : amounts.full));
   } catch (error) {
-    seat.error = reasonOf(error);
+    seat.error = await rootCause(seat, error);
   }
+}
+
+/** When the proxy has ended, that says more than what the load saw of it. */
+async function rootCause(seat: Seat, error: unknown): Promise<string> {
+  const death = seat.program?.diesEarly.catch(reasonOf);
+  return Promise.race([death ?? reasonOf(error), sleep(DEATH_NOTICE_MS, reasonOf(error))]);
 }
 
 async function measureOnce(row: Row, seat: Seat, amount: number): Promise<Figures> {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processTree } from "./proc-stat.js";
 
@@ -60,7 +60,8 @@ export function startProgram(program: Program, coreIndex: number | null, output:
   closeSync(stdout);
   closeSync(stderr);
   const diesEarly = once(child, "exit").then(([code, signal]): never => {
-    throw new Error(`${program.command} ended (${signal ?? code}): ${lastLines(output.stderrFile)}`);
+    const message = essence(readFileSync(output.stderrFile, "utf8"));
+    throw new Error(`${basename(program.command)} ended (${signal ?? code}): ${message}`);
   });
   // Nobody may be waiting when it ends because we stopped it.
   diesEarly.catch(() => {});
@@ -86,7 +87,7 @@ export async function runProgram(program: Program, limitMs: number): Promise<str
   const [code, signal] = await once(child, "close").finally(() => clearTimeout(timer));
   if (code === 0) return stdout;
   const reason = signal === "SIGKILL" ? `took longer than ${limitMs} ms` : `failed (${signal ?? code})`;
-  throw new Error(`${program.command} ${reason}: ${stderr.trim().slice(-400)}`);
+  throw new Error(`${basename(program.command)} ${reason}: ${essence(stderr)}`);
 }
 
 /** Ends everything that is still running; nothing can be started afterwards. */
@@ -137,8 +138,11 @@ function killQuietly(pid: number): void {
   }
 }
 
-function lastLines(file: string): string {
-  return readFileSync(file, "utf8").trim().slice(-400) || "no message";
+/** The line that says what went wrong: Node prints it above its stack, other programs print it last. */
+function essence(stderr: string): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  const line = lines.find((candidate) => /^\w*Error\b/.test(candidate)) ?? lines.at(-1);
+  return line?.slice(0, 300) ?? "no message";
 }
 
 function isExecutable(file: string): boolean {
