@@ -28,14 +28,15 @@ interface HostRule {
   readonly isAccelerate?: boolean;
 }
 
-// Order matters: "accelerate" and "R-internal" would otherwise be taken for regions (oss-semantics §1.3).
+// Order matters: "accelerate", "internal" and "R-internal" would otherwise be taken for regions (oss-semantics §1.3).
 const RULES: readonly HostRule[] = [
   { pattern: /^(?:([^.]+)\.)?oss-accelerate(?:-overseas)?\.aliyuncs\.com$/, region: null, isAccelerate: true },
+  // Without a bucket only what looks like a region id: `b.oss.aliyuncs.com` is a bucket on the legacy host.
+  { pattern: /^(?:([^.]+)\.([a-z0-9-]+)|((?:cn|ap|us|eu|me|na)-[a-z0-9-]+))\.oss\.aliyuncs\.com$/ },
+  { pattern: /^(?:([^.]+)\.)?oss(?:-internal)?\.aliyuncs\.com$/, region: "cn-hangzhou" },
   { pattern: /^(?:([^.]+)\.)?oss-([a-z0-9-]+?)-internal\.aliyuncs\.com$/ },
   { pattern: /^(?:([^.]+)\.)?oss-([a-z0-9-]+)\.aliyuncs\.com$/ },
-  { pattern: /^(?:([^.]+)\.)?([a-z0-9-]+)\.oss\.aliyuncs\.com$/ },
   { pattern: /^(?:([^.]+)\.)?vpc100-oss-([a-z0-9-]+)\.aliyuncs\.com$/ },
-  { pattern: /^(?:([^.]+)\.)?oss(?:-internal)?\.aliyuncs\.com$/, region: "cn-hangzhou" },
 ];
 
 const NOT_EMULATED: readonly (readonly [RegExp, string])[] = [
@@ -60,7 +61,8 @@ export function matchHost(hostHeader: string): HostMatch {
 }
 
 function describeMatch(rule: HostRule, match: RegExpExecArray): HostMatch {
-  const [, bucket, label] = match;
+  const [, bucket, ...labels] = match;
+  const label = labels.find((candidate) => candidate !== undefined);
   const region = rule.region === undefined && label !== undefined ? (REGION_OF_HOST.get(label) ?? label) : rule.region;
   if (bucket === undefined) return { kind: "service", region: region ?? null };
   return { kind: "bucket", bucket, region: region ?? null, isAccelerate: rule.isAccelerate === true };
