@@ -122,16 +122,17 @@ class Upload implements Exchange {
     uploads.set(req, this);
     this.bodyTaken = true;
     this.#watchIdle();
-    req.on("data", (chunk: Buffer) => {
-      this.#moved();
-      this.#source.onBodyBytes(chunk.length);
-    });
     // http-proxy-3 copies the parsed, joined headers; ours are set in onSocket from the raw pairs.
     req.headers = {};
     const agent = new HttpAgent({ keepAlive: false });
     agent.createConnection = () => socket;
     const target = { protocol: "http:", host: this.#pool.address, port: this.#pool.upstream.options.port };
     proxy.web(req, res, { target, agent }, (error: Error) => this.#fail(error));
+    // Only now: a listener makes the body flow, and its first piece would send http-proxy's own head before ours is set.
+    req.on("data", (chunk: Buffer) => {
+      this.#moved();
+      this.#source.onBodyBytes(chunk.length);
+    });
   }
 
   #writeHead(proxyReq: ClientRequest): void {
