@@ -49,7 +49,7 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
     verdict.text,
     verdict.measured?.toFixed(3) ?? NO_FIGURE,
     verdict.roundRange?.map((value) => value.toFixed(3)).join(" to ") ?? NO_FIGURE,
-    verdict.outcome,
+    verdict.isDisturbed ? `${verdict.outcome}, core shared with others` : verdict.outcome,
   ]);
   return alignColumns([["target", "measured", "single rounds", ""], ...rows]).join("\n");
 }

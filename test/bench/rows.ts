@@ -29,7 +29,7 @@ const SMALL: Pick<Row, "origin" | "contenders" | "measure"> = {
   measure: requestMany,
 };
 
-const LARGE_AMOUNTS: Amounts = { full: 8, quick: 4, firstWarmUp: 4, warmUp: 1 };
+const LARGE_AMOUNTS: Amounts = { full: 6, quick: 4, firstWarmUp: 3, warmUp: 1 };
 
 export const ROWS: readonly Row[] = [
   {

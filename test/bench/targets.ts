@@ -17,9 +17,12 @@ export interface Verdict extends Target {
   /** The smallest and the largest ratio of a single round: how far the machine's noise reaches. */
   readonly roundRange: readonly [number, number] | null;
   readonly outcome: "met" | "missed" | "not measured";
+  /** Other programs took so much of the core, from one side or both, that speeds say little; CPU per request bears it. */
+  readonly isDisturbed: boolean;
 }
 
 const SUBJECT = "ossgate";
+const DISTURBED_CORE_SHARE = 0.15;
 
 export const TARGETS: readonly Target[] = [
   cpuTarget("nginx-recipe", 1.0),
@@ -44,11 +47,17 @@ export function mediansOf(result: RowResult | undefined, name: string): Figures 
 
 function judgeOne(target: Target, results: readonly RowResult[]): Verdict {
   const result = results.find((candidate) => candidate.name === target.row);
-  const measured = ratio(
-    mediansOf(result, SUBJECT)?.[target.figure],
-    mediansOf(result, target.against)?.[target.figure],
-  );
-  return { ...target, measured, roundRange: rangeOf(target, result), outcome: outcomeOf(target, measured) };
+  const subject = mediansOf(result, SUBJECT);
+  const other = mediansOf(result, target.against);
+  const measured = ratio(subject?.[target.figure], other?.[target.figure]);
+  const othersCoreShare = Math.max(subject?.othersCoreShare ?? 0, other?.othersCoreShare ?? 0);
+  return {
+    ...target,
+    measured,
+    roundRange: rangeOf(target, result),
+    outcome: outcomeOf(target, measured),
+    isDisturbed: measured !== null && othersCoreShare > DISTURBED_CORE_SHARE,
+  };
 }
 
 function outcomeOf({ bound, sense }: Target, measured: number | null): Verdict["outcome"] {
