@@ -1,6 +1,6 @@
 import type { HeaderList } from "../core/headers.js";
 import type { CapturedRequest } from "./capture.js";
-import { type OSS_ERRORS, type OssErrorCode, type Refusal, refuse } from "./errors.js";
+import { type OssErrorCode, type Refusal, refuse } from "./errors.js";
 
 /** What can be made to go wrong with one request. Counts are in bytes of the answer's body unless they say otherwise. */
 export type Fault =
@@ -10,6 +10,7 @@ export type Fault =
   | { readonly kind: "resetOnReuse" }
   /** The request takes effect, and then the connection is reset without an answer. */
   | { readonly kind: "resetAfterEffect" }
+  /** The head, so many bytes, and RST; a peer in another process may see it as an end, if both arrive together. */
   | { readonly kind: "resetMidBody"; readonly afterBytes: number }
   /** Nothing is answered until `releaseStalled()`. */
   | { readonly kind: "stallBeforeHead" }
@@ -40,9 +41,14 @@ export type Fault =
       readonly closes: boolean;
     };
 
-type ThrottleCode = {
-  [Code in OssErrorCode]: (typeof OSS_ERRORS)[Code]["status"] extends 503 | 429 ? Code : never;
-}[OssErrorCode];
+/** The codes of OSS's refusals for load: 503, and 429 for `QpsLimitExceeded` (oss-semantics §7.2). */
+export type ThrottleCode =
+  | "DownloadTrafficRateLimitExceeded"
+  | "MetaOperationQpsLimitExceeded"
+  | "QpsLimitExceeded"
+  | "ServiceUnavailable"
+  | "TotalQpsLimitExceeded"
+  | "UploadTrafficRateLimitExceeded";
 
 export type FaultPredicate = (request: CapturedRequest) => boolean;
 

@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type HeaderList, headerValue } from "../core/headers.js";
 import { type Answer, bodilessAnswer, bytesAnswer, type Outcome } from "./answer.js";
 import { type Refusal, renderErrorXml } from "./errors.js";
 import type { Fault } from "./faults.js";
 
 const CHUNK_BYTES = 64 * 1024;
+const TURNS_BEFORE_RESET = 4;
 
 /** What is needed to answer one request besides the answer. */
 export interface Reply {
@@ -120,6 +121,8 @@ async function resetWhenFlushed(reply: Reply): Promise<void> {
     if (reply.response.socket === null) resolve();
     else reply.response.socket.write("", () => resolve());
   });
+  // libuv reports a reset that arrives together with data as an end. A peer in this process reads in the next turn.
+  for (let turn = 0; turn < TURNS_BEFORE_RESET; turn += 1) await nextTurn();
   reply.reset();
 }
 

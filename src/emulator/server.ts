@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { headerValue } from "../core/headers.js";
-import { bytesAnswer, type Outcome } from "./answer.js";
+import { type Answer, bodilessAnswer, bytesAnswer, type Outcome } from "./answer.js";
 import { CaptureRing, type OpenCapture } from "./capture.js";
 import { refuse } from "./errors.js";
 import type { Arrival } from "./exchange.js";
@@ -168,7 +168,7 @@ export class EmulatorServer {
       case "throttle":
         return this.#answer(work, throttleRefusal(fault), null);
       case "answer":
-        return this.#answer(work, bytesAnswer(fault.status, fault.headers ?? [], Buffer.from(fault.body ?? "")), null);
+        return this.#answer(work, cannedAnswer(fault), null);
       case "refuseUpload":
         return this.#refuseUpload(work, fault);
       case "informational":
@@ -231,6 +231,7 @@ export class EmulatorServer {
     request.on("data", (chunk: Buffer) => {
       capture.bodyBytes += chunk.length;
     });
+    request.resume();
   }
 
   async #refuseUpload(work: Work, fault: Fault & { readonly kind: "refuseUpload" }): Promise<void> {
@@ -245,7 +246,11 @@ export class EmulatorServer {
   }
 
   #reset({ request }: Work): void {
-    this.#sockets.get(request.socket.remotePort ?? 0)?.resetAndDestroy();
+    const socket = this.#sockets.get(request.socket.remotePort ?? 0);
+    if (socket === undefined) return;
+    // Node ends the stream before it resets; that FIN would reach the peer first and look like an end in good order.
+    socket.destroySoon = () => void socket.destroy();
+    socket.resetAndDestroy();
   }
 
   #refuseMalformed(socket: Socket): void {
@@ -256,6 +261,14 @@ export class EmulatorServer {
     else socket.destroy();
     this.#changed();
   }
+}
+
+function cannedAnswer(fault: Fault & { readonly kind: "answer" }): Answer {
+  const headers = fault.headers ?? [];
+  const hasBody = fault.status !== 204 && fault.status !== 304;
+  return hasBody
+    ? bytesAnswer(fault.status, headers, Buffer.from(fault.body ?? ""))
+    : bodilessAnswer(fault.status, headers);
 }
 
 /** Waits until so many bytes of a body arrived, or all of it; bytes count as they come. */
