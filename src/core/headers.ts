@@ -19,10 +19,23 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Names that a `Connection` header may not take off: without them the message means something else,
- * and a client could make the gateway forward a request that is framed or addressed differently.
+ * Names that a `Connection` header may not take off: without them the message means something else. It would be framed
+ * or addressed differently, or a signed request that was judged as one would arrive as an anonymous one.
+ * What OSS signs (oss-semantics §2) is meant for OSS, so RFC 9110 §7.6.1 forbids to name it there anyway.
  */
-const NEVER_HOP_BY_HOP: ReadonlySet<string> = new Set(["host", "content-length", "content-type", "date"]);
+const NEVER_HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "host",
+  "content-length",
+  "content-type",
+  "content-md5",
+  "date",
+  "authorization",
+]);
+
+function isHopByHopOption(name: string): boolean {
+  if (name === "" || name === "keep-alive" || name === "close") return false;
+  return !NEVER_HOP_BY_HOP.has(name) && !name.startsWith("x-oss-");
+}
 
 /**
  * The value of the first header of that name, or `undefined`.
@@ -55,7 +68,7 @@ export function connectionNamed(connectionValue: string): ReadonlySet<string> | 
   const names = new Set<string>();
   for (const part of lower.split(",")) {
     const name = part.trim();
-    if (name !== "" && name !== "keep-alive" && name !== "close" && !NEVER_HOP_BY_HOP.has(name)) names.add(name);
+    if (isHopByHopOption(name)) names.add(name);
   }
   return names.size === 0 ? null : names;
 }

@@ -53,7 +53,7 @@ function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
         if (name.toLowerCase() === "expect") readExpect(ctx, value);
         break;
       case 7:
-        if (name.toLowerCase() === "referer") ctx.referer = value;
+        readNamesOfSeven(ctx, name.toLowerCase(), value);
         break;
       case 10:
         readNamesOfTen(ctx, name.toLowerCase(), value);
@@ -66,6 +66,12 @@ function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
         break;
     }
   }
+}
+
+function readNamesOfSeven(ctx: RequestContext, lowerName: string, value: string): void {
+  if (lowerName === "referer") ctx.referer = value;
+  // Node's parser throws away what follows on a connection that asked for another protocol, so it serves nothing else.
+  else if (lowerName === "upgrade") ctx.res.shouldKeepAlive = false;
 }
 
 function readNamesOfTen(ctx: RequestContext, lowerName: string, value: string): void {

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type Denial, GatewayError } from "../core/errors.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { finish } from "./finish.js";
 import { type Gateway, RequestContext } from "./request-context.js";
-import { respondError } from "./respond.js";
+import { closesConnection, respondError } from "./respond.js";
 import { prepare } from "./upstream-request.js";
 
 type Stage = (ctx: RequestContext) => Denial | null;
@@ -39,8 +40,12 @@ function nextRequestId(): string {
   return requestIdPrefix + requestCount.toString(16).toUpperCase().padStart(12, "0");
 }
 
+/** Connections that end with an answer which is decided already. */
+const ending = new WeakSet<Socket>();
+
 /**
- * Serves one request from its head to the end of its answer.
+ * Serves one request from its head to the end of its answer. What Node parses after a request that ends its connection
+ * is dropped: it has no answer to come (RFC 9112 §9.6), and after a head that was refused it may not be a request at all.
  * @param onClose told when nothing of the request is left
  */
 export function handleRequest(
@@ -49,6 +54,7 @@ export function handleRequest(
   res: ServerResponse,
   onClose: (request: RunningRequest) => void,
 ): RunningRequest {
+  if (ending.has(req.socket) || req.socket.writableEnded) return dropRequest(req, onClose);
   const ctx = new RequestContext(gateway, req, res, nextRequestId(), performance.now());
   const exchange = new RequestExchange(ctx);
   const request = new Request(ctx, exchange);
@@ -67,8 +73,17 @@ export function handleRequest(
   } catch (error) {
     failStage(ctx, exchange, error);
   }
+  if (!res.shouldKeepAlive || (ctx.isHeadSent && closesConnection(ctx))) ending.add(req.socket);
   return request;
 }
+
+function dropRequest(req: IncomingMessage, onClose: (request: RunningRequest) => void): RunningRequest {
+  req.resume();
+  process.nextTick(onClose, DROPPED);
+  return DROPPED;
+}
+
+const DROPPED: RunningRequest = Object.freeze({ onClientIdle() {}, onClientHalfClosed() {} });
 
 const CLIENT_GONE: Denial = Object.freeze({
   code: "CLIENT_GONE",

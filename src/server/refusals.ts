@@ -41,6 +41,11 @@ export function parserRefusal(error: NodeJS.ErrnoException): { readonly code: Er
         code: "HEADERS_TOO_LARGE",
         message: "The request line and headers are larger than limits.headerSize allows.",
       };
+    case "HPE_INVALID_URL":
+      return {
+        code: "MALFORMED_TARGET",
+        message: "The request target is not a path in printable ASCII. Percent-encode every other byte of it.",
+      };
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { code: "REQUEST_TIMEOUT", message: "The head of the request did not arrive in time." };
     default:
