@@ -1,4 +1,5 @@
 import type { HeaderList } from "../core/headers.js";
+import { type Answer, bodilessAnswer, bytesAnswer } from "./answer.js";
 import type { CapturedRequest } from "./capture.js";
 import { type OssErrorCode, type Refusal, refuse } from "./errors.js";
 
@@ -134,4 +135,13 @@ export class FaultPlan implements Faults {
 /** The error of a `throttle` fault. */
 export function throttleRefusal(fault: Fault & { readonly kind: "throttle" }): Refusal {
   return refuse(fault.code, { headers: ["x-oss-qos-delay-time", String(fault.delayMs)] });
+}
+
+/** The answer of an `answer` fault; 204 and 304 have no body. */
+export function cannedAnswer(fault: Fault & { readonly kind: "answer" }): Answer {
+  const headers = fault.headers ?? [];
+  const hasBody = fault.status !== 204 && fault.status !== 304;
+  return hasBody
+    ? bytesAnswer(fault.status, headers, Buffer.from(fault.body ?? ""))
+    : bodilessAnswer(fault.status, headers);
 }

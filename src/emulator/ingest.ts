@@ -35,7 +35,7 @@ interface BodyReading {
   readonly count: (bytes: number) => void;
   readonly discard: boolean;
   readonly maxBytes: number;
-  /** Fires when the connection ends in the middle of the body. */
+  /** Fires when the connection ends, or idles too long, in the middle of the body; the reason is OSS's code for it. */
   readonly cutOff: AbortSignal;
 }
 
@@ -61,7 +61,8 @@ export function readBody(request: IncomingMessage, reading: BodyReading): Promis
       crc.update(chunk);
       if (!discard) chunks.push(chunk);
     };
-    const onCutOff = (): void => resolve(refuse("IncompleteBody"));
+    const onCutOff = (): void =>
+      resolve(refuse(cutOff.reason === "RequestTimeout" ? "RequestTimeout" : "IncompleteBody"));
     request.on("data", onData);
     request.once("end", () => {
       const body = discard ? null : bytesSource(Buffer.concat(chunks));

@@ -13,6 +13,16 @@ const META_PREFIX = "x-oss-meta-";
 const MAX_META_BYTES = 8 * 1024;
 const STORAGE_CLASSES = ["Standard", "IA"];
 
+const SETTING_NAMES: ReadonlySet<string> = new Set([
+  "content-type",
+  ...STORED_HEADERS.map((name) => name.toLowerCase()),
+]);
+
+/** Whether a header of that name, in lower case, can be a setting of an upload. */
+export function isSettingName(lowerName: string): boolean {
+  return lowerName.startsWith("x-oss-") || SETTING_NAMES.has(lowerName);
+}
+
 /** What an upload says about the object besides its bytes. */
 export interface ObjectSettings {
   readonly metadata: HeaderList;
@@ -60,7 +70,15 @@ function metaBytes(metadata: HeaderList): number {
   return bytes;
 }
 
-/** The headers that describe a stored object in an answer; `Content-Length` is not among them. */
+/**
+ * Text that came decoded (a form field, a query value) as a header value: its UTF-8 bytes, one character each.
+ * @returns `null` for text with control characters, which no header can have
+ */
+export function headerText(text: string): string | null {
+  return /[^\P{Cc}\t]/u.test(text) ? null : Buffer.from(text).toString("latin1");
+}
+
+/** A flat list without the headers of that name. */
 export function withoutHeader(headers: HeaderList, lowerName: string): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {

@@ -1,10 +1,10 @@
 import { type HeaderList, headerValue } from "../core/headers.js";
-import { type Answer, bodilessAnswer, type Outcome } from "./answer.js";
+import { type Answer, bodilessAnswer, isRefusal, type Outcome } from "./answer.js";
 import { type Conditions, evaluateConditions } from "./conditional.js";
-import { notEmulated, refuse } from "./errors.js";
+import { invalidArgument, notEmulated, type Refusal, refuse } from "./errors.js";
 import { type Exchange, requestHeader } from "./exchange.js";
 import { type DefaultDomainDownload, forcedDownloadEc, packageProblem } from "./force-download.js";
-import { withoutHeader } from "./metadata.js";
+import { headerText, withoutHeader } from "./metadata.js";
 import type { Query } from "./query.js";
 import { type RangeOutcome, resolveRange } from "./range.js";
 import type { StoredObject } from "./store.js";
@@ -28,8 +28,9 @@ export function getObject(exchange: Exchange): Outcome {
   const range = resolveRange(requestHeader(exchange, "range"), object.size, isStandardRange(exchange));
   if (range.kind === "unsatisfiable") return rangeRefusal(exchange, object);
   const described = overrideHeaders(objectHeaders(object), exchange.query);
+  if (isRefusal(described)) return described;
   const headers = forDefaultDomain(exchange, described);
-  if (!Array.isArray(headers)) return headers as Outcome;
+  if (isRefusal(headers)) return headers;
   return rangeAnswer(object, headers, range, object.body);
 }
 
@@ -130,17 +131,19 @@ function crc(object: StoredObject): HeaderList {
   return object.crc64 === null ? [] : ["x-oss-hash-crc64ecma", String(object.crc64)];
 }
 
-function overrideHeaders(headers: HeaderList, query: Query): HeaderList {
+function overrideHeaders(headers: HeaderList, query: Query): HeaderList | Refusal {
   let result = headers;
   for (const [parameter, header] of RESPONSE_OVERRIDES) {
     const value = query.get(parameter);
     if (value === undefined) continue;
-    result = [...withoutHeader(result, header.toLowerCase()), header, Buffer.from(value).toString("latin1")];
+    const text = headerText(value);
+    if (text === null) return invalidArgument(parameter, value);
+    result = [...withoutHeader(result, header.toLowerCase()), header, text];
   }
   return result;
 }
 
-function forDefaultDomain(exchange: Exchange, headers: HeaderList): HeaderList | Outcome {
+function forDefaultDomain(exchange: Exchange, headers: HeaderList): HeaderList | Refusal {
   if (!exchange.isDefaultDomain) return headers;
   const download: DefaultDomainDownload = {
     key: exchange.key,

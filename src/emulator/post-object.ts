@@ -4,12 +4,12 @@ import { anonymousRefusal, hasAccess } from "./access.js";
 import { type Answer, bodilessAnswer, emptyAnswer, isRefusal, type Outcome, xmlAnswer } from "./answer.js";
 import { bytesSource, readAll } from "./body.js";
 import { crc64 } from "./crc64.js";
-import { notEmulated, type Refusal, refuse } from "./errors.js";
+import { invalidArgument, notEmulated, type Refusal, refuse } from "./errors.js";
 import { type Exchange, requestHeader, requestOrigin } from "./exchange.js";
 import { type FormFile, formBoundary, type ParsedForm, parseForm } from "./form-data.js";
 import { lengthProblem } from "./ingest.js";
 import { keyProblem } from "./key.js";
-import { readSettings } from "./metadata.js";
+import { headerText, isSettingName, readSettings } from "./metadata.js";
 import { headerProblem } from "./not-emulated.js";
 import { normalObject, overwriteProblem } from "./object-write.js";
 import { authenticateForm } from "./post-auth.js";
@@ -52,7 +52,9 @@ function storeForm(exchange: Exchange, form: ParsedForm, file: FormFile, region:
 }
 
 function storeFile(exchange: Exchange, form: ParsedForm, file: FormFile): StoredObject | Refusal {
-  const settings = readSettings(formHeaders(form, file));
+  const headers = formHeaders(form, file);
+  if (isRefusal(headers)) return headers;
+  const settings = readSettings(headers);
   if (isRefusal(settings)) return settings;
   const overwrite = overwriteProblem(exchange, settings.mayOverwrite);
   if (overwrite !== null) return overwrite;
@@ -67,15 +69,23 @@ function storeFile(exchange: Exchange, form: ParsedForm, file: FormFile): Stored
   return object;
 }
 
-/** The form's fields as PutObject's headers; content type: x-oss-content-type, then Content-Type, then the file's own. */
-function formHeaders(form: ParsedForm, file: FormFile): HeaderList {
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+
+/**
+ * The form's fields that PutObject has as headers. Content type: x-oss-content-type, then
+ * Content-Type, then the file's own.
+ */
+function formHeaders(form: ParsedForm, file: FormFile): HeaderList | Refusal {
   const headers: string[] = [];
-  for (const [name, value] of form.fields) {
-    if (name !== "content-type" && name !== "x-oss-content-type")
-      headers.push(name, Buffer.from(value).toString("latin1"));
-  }
   const type = form.fields.get("x-oss-content-type") ?? form.fields.get("content-type") ?? file.contentType;
-  return type === undefined ? headers : [...headers, "content-type", type];
+  const fields = new Map(form.fields).set("content-type", type ?? "application/octet-stream");
+  for (const [name, value] of fields) {
+    if (!isSettingName(name)) continue;
+    const text = headerText(value);
+    if (text === null || !HEADER_NAME.test(name)) return invalidArgument(name, value);
+    headers.push(name, text);
+  }
+  return headers;
 }
 
 function formAnswer(exchange: Exchange, form: ParsedForm, object: StoredObject): Answer {
@@ -97,5 +107,5 @@ function formAnswer(exchange: Exchange, form: ParsedForm, object: StoredObject):
 
 function redirectTarget(redirect: string, exchange: Exchange, object: StoredObject): string {
   const parameters = new URLSearchParams({ bucket: exchange.bucket.name, etag: object.etag, key: object.key });
-  return `${redirect}${redirect.includes("?") ? "&" : "?"}${parameters}`;
+  return `${Buffer.from(redirect).toString("latin1")}${redirect.includes("?") ? "&" : "?"}${parameters}`;
 }

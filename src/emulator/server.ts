@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { headerValue } from "../core/headers.js";
-import { type Answer, bodilessAnswer, bytesAnswer, type Outcome } from "./answer.js";
+import type { Outcome } from "./answer.js";
 import { CaptureRing, type OpenCapture } from "./capture.js";
 import { refuse } from "./errors.js";
 import type { Arrival } from "./exchange.js";
-import { type Fault, FaultPlan, throttleRefusal } from "./faults.js";
+import { cannedAnswer, type Fault, FaultPlan, throttleRefusal } from "./faults.js";
 import { MAX_BODY_BYTES, type ReceivedBody, readBody } from "./ingest.js";
 import { type Reply, sendInformational, sendOutcome } from "./respond.js";
 
@@ -65,7 +65,9 @@ export class EmulatorServer {
     this.#server.on("connection", (socket: Socket) => this.#accept(socket));
     this.#server.on("request", (request, response) => this.#begin(request, response, false));
     this.#server.on("checkContinue", (request, response) => this.#begin(request, response, true));
-    this.#server.on("clientError", (_error, socket) => this.#refuseMalformed(socket as Socket));
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      this.#refuseMalformed(error, socket as Socket);
+    });
   }
 
   async listen(port: number, host: string): Promise<void> {
@@ -144,7 +146,13 @@ export class EmulatorServer {
     this.#works.add(work);
     response.once("close", () => this.#finish(work));
     this.#changed();
-    this.#serve(work).catch((error: unknown) => response.destroy(error as Error));
+    this.#serve(work).catch((error: unknown) => {
+      response.destroy();
+      // A bug in here must not look like a fault of the network.
+      queueMicrotask(() => {
+        throw error;
+      });
+    });
   }
 
   #finish(work: Work): void {
@@ -253,22 +261,14 @@ export class EmulatorServer {
     socket.resetAndDestroy();
   }
 
-  #refuseMalformed(socket: Socket): void {
+  #refuseMalformed({ code }: NodeJS.ErrnoException, socket: Socket): void {
     this.clientErrors += 1;
     const cut = [...this.#works].find(({ request }) => request.socket === socket && !request.complete);
-    if (cut !== undefined) cut.cutOff.abort();
+    if (cut !== undefined) cut.cutOff.abort(code === "ERR_HTTP_REQUEST_TIMEOUT" ? "RequestTimeout" : "IncompleteBody");
     else if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else socket.destroy();
     this.#changed();
   }
-}
-
-function cannedAnswer(fault: Fault & { readonly kind: "answer" }): Answer {
-  const headers = fault.headers ?? [];
-  const hasBody = fault.status !== 204 && fault.status !== 304;
-  return hasBody
-    ? bytesAnswer(fault.status, headers, Buffer.from(fault.body ?? ""))
-    : bodilessAnswer(fault.status, headers);
 }
 
 /** Waits until so many bytes of a body arrived, or all of it; bytes count as they come. */

@@ -106,6 +106,12 @@ t.test("response overrides need a signature", async (t) => {
   t.equal(disposition, 'attachment; filename="报.txt"');
 });
 
+t.test("a response override with a line break is refused", async (t) => {
+  const emulator = await start(t, "public-read");
+  const target = "/default?response-content-type=a%0D%0Ab:%20c";
+  t.equal((await send(emulator, signed({ target, key: "default" }, "v1-url"))).code, "InvalidArgument");
+});
+
 t.test("an image is forced to download on OSS's own host and not on a bound domain", async (t) => {
   const emulator = await start(t, "public-read");
   emulator.putObject(BUCKET, "a.png", "png", { "Content-Type": "image/png", "Content-Disposition": "inline" });

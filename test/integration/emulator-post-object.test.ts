@@ -151,6 +151,12 @@ const REFUSED: readonly (readonly [claim: string, fields: Fields, status: number
     501,
     "NotImplemented",
   ],
+  [
+    "a line break in a value",
+    { key: "k", ...v1(OWNER, policyOf()), "x-oss-meta-a": "1\r\nx: y" },
+    400,
+    "InvalidArgument",
+  ],
   ["no key", {}, 400, "IncorrectNumberOfFilesInPOSTRequest"],
 ];
 
@@ -191,6 +197,12 @@ t.test("a form without a file, without a boundary or that is no form is refused"
     "MalformedPOSTRequest",
   );
   t.equal((await send(emulator, { ...bare, headers: ["Content-Type", "text/plain"] })).code, "NotImplemented");
+});
+
+t.test("fields that are no settings may hold anything", async (t) => {
+  const emulator = await start(t);
+  const policy = policyOf(USER_KEYS).replace(/.{20}/, "$&\r\n");
+  t.equal((await post(emulator, { key: "user/a", ...v1(OWNER, policy), "x:mine": "1\n2" })).status, 204);
 });
 
 t.test("a form may forbid to overwrite", async (t) => {

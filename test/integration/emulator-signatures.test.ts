@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import t from "tap";
 import { Secret } from "../../src/core/secret.js";
 import { createEmulator, type Emulator } from "../../src/emulator/index.js";
@@ -131,6 +132,62 @@ t.test("an upload with headers that a signature covers is refused when one of th
   t.equal((await send(emulator, { ...wire, headers: changed })).code, "SignatureDoesNotMatch");
   t.equal((await send(emulator, wire)).status, 200);
 });
+
+interface V2Vector {
+  readonly kind: string;
+  readonly name: string;
+  readonly method: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly expected: string;
+  readonly expectedAuthorization?: string;
+  readonly accessKeyId: string;
+  readonly accessKeySecret: string;
+  readonly securityToken?: string;
+  readonly expires?: number;
+}
+
+const V2 = (JSON.parse(readFileSync("test/vectors/extra.json", "utf8")) as readonly V2Vector[]).filter(
+  ({ kind, query }) => kind === "v2" && query["x-oss-process"] === undefined,
+);
+
+function v2Query(vector: V2Vector): string {
+  if (vector.expires === undefined) return new URLSearchParams(vector.query).toString();
+  return new URLSearchParams({
+    "x-oss-signature-version": "OSS2",
+    "x-oss-access-key-id": vector.accessKeyId,
+    "x-oss-expires": String(vector.expires),
+    "security-token": vector.securityToken ?? "",
+    "x-oss-signature": vector.expected,
+  }).toString();
+}
+
+t.test("there are published V2 signatures to try", async (t) => {
+  t.equal(V2.length, 4);
+});
+
+for (const vector of V2) {
+  t.test(`the V2 signature ${vector.name} is accepted, and refused for another key`, async (t) => {
+    const emulator = createEmulator();
+    t.teardown(() => emulator.close());
+    await emulator.listen();
+    emulator.setNowMs(NOW_MS);
+    const { accessKeyId, accessKeySecret, securityToken } = vector;
+    const token = securityToken === undefined ? {} : { securityToken };
+    emulator.addCredentials({ accessKeyId, accessKeySecret: new Secret(accessKeySecret), ...token });
+    emulator.addBucket({ name: "examplebucket", domains: [DOMAIN] });
+    for (const key of [vector.key, "other"]) emulator.putObject("examplebucket", key, "secret");
+    const { method, expectedAuthorization } = vector;
+    const authorization = expectedAuthorization === undefined ? [] : ["Authorization", expectedAuthorization];
+    const headers = [...Object.entries(vector.headers).flat(), ...authorization];
+    const body = method === "PUT" ? { body: "new" } : {};
+    const ask = (key: string) =>
+      send(emulator, { method, target: `/${encodeURIComponent(key)}?${v2Query(vector)}`, headers, ...body });
+    t.equal((await ask(vector.key)).status, 200);
+    t.equal((await ask("other")).code, "SignatureDoesNotMatch");
+  });
+}
 
 t.test("the owner's list of buckets needs a signature", async (t) => {
   const emulator = await start(t);
