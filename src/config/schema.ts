@@ -53,7 +53,7 @@ const admin = mapOf({
   address: withDefault(
     socketAddress(),
     "127.0.0.1:9180",
-    "Where `/metrics`, `/healthz`, `/readyz` and `/status` are served. It may not overlap a listener, because clients must not reach it.",
+    "Where `/metrics`, `/healthz` and `/readyz` are served. It may not overlap a listener, because clients must not reach it.",
   ),
 });
 
