@@ -60,14 +60,17 @@ export function handleRequest(
   const request = new Request(ctx, exchange);
   ctx.routeStats.inFlight += 1;
   res.on("drain", () => exchange.resume());
-  res.on("close", () => {
+  const end = (): void => {
+    req.socket.off("close", end);
     if (!res.writableFinished) {
       ctx.noteError(CLIENT_GONE);
       exchange.abort();
     }
     finish(ctx, performance.now());
     onClose(request);
-  });
+  };
+  res.on("close", end);
+  if (res.socket === null) watchUnassigned(req.socket, end);
   try {
     runStages(ctx, exchange);
   } catch (error) {
@@ -75,6 +78,13 @@ export function handleRequest(
   }
   if (!res.shouldKeepAlive || (ctx.isHeadSent && closesConnection(ctx))) ending.add(req.socket);
   return request;
+}
+
+/** Behind another answer Node has not given the response its socket yet, and would not tell it when that closes. */
+function watchUnassigned(socket: Socket, end: () => void): void {
+  // One for each request of a pipeline is no leak.
+  socket.setMaxListeners(0);
+  socket.on("close", end);
 }
 
 function dropRequest(req: IncomingMessage, onClose: (request: RunningRequest) => void): RunningRequest {

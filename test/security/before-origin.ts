@@ -9,8 +9,8 @@ export interface BeforeOrigin {
   readonly port: number;
 }
 
-/** `Host: g.test` goes to the origin with every method; `limits` is YAML in one line. */
-export async function startBeforeOrigin(t: Teardown, limits = "{}"): Promise<BeforeOrigin> {
+/** `Host: g.test` goes to the origin with every method; `limits` and `bucket` are YAML in one line. */
+export async function startBeforeOrigin(t: Teardown, limits = "{}", bucket = "tls: false"): Promise<BeforeOrigin> {
   const origin = await startStrictOrigin(t);
   const gateway = await startGateway(
     t,
@@ -19,7 +19,7 @@ listeners: [{ name: web, address: "127.0.0.1:0" }]
 admin: { address: "127.0.0.1:0" }
 limits: ${limits}
 buckets:
-  b: { bucket: examplebucket, region: cn-beijing, endpoint: "http://127.0.0.1:${origin.port}" }
+  b: { bucket: examplebucket, region: cn-beijing, endpoint: "http://127.0.0.1:${origin.port}", ${bucket} }
 routes:
   - { name: all, match: { hosts: [g.test] }, bucket: b, methods: [GET, HEAD, PUT, POST, DELETE] }
 `,
