@@ -123,8 +123,7 @@ export class RequestExchange implements ExchangeSink {
     }
     ctx.status = status;
     ctx.isHeadSent = true;
-    // With the first piece of the body if it is here already, else alone: the client must not wait for it to see the head.
-    process.nextTick(flushHead, ctx);
+    flushSoon(ctx);
   }
 
   onData(chunk: Buffer): boolean {
@@ -187,7 +186,9 @@ export class RequestExchange implements ExchangeSink {
     const ctx = this.#ctx;
     ctx.noteError(error);
     logFault(ctx, error);
-    ctx.res.destroy();
+    // HTTP/1.0 without a length: a connection that ends in good order would say that this was all.
+    if (ctx.remainingBytes < 0 && !ctx.res.chunkedEncoding) ctx.req.socket.resetAndDestroy();
+    else ctx.res.destroy();
   }
 
   /** The upstream's head cannot be written as HTTP: a status out of range, control characters in a value. */
@@ -234,8 +235,18 @@ function logFault(ctx: RequestContext, error: GatewayError): void {
   );
 }
 
-function flushHead(ctx: RequestContext): void {
-  if (!ctx.isFinished) ctx.res.flushHeaders();
+/** How long a head waits for the first piece of its body, to go out with it in one write. */
+const FLUSH_DELAY_MS = 5;
+let unflushed: RequestContext[] = [];
+
+/** A client must see the head even when the body is slow to come; one timer watches all heads. */
+function flushSoon(ctx: RequestContext): void {
+  if (unflushed.push(ctx) > 1) return;
+  setTimeout(() => {
+    const waiting = unflushed;
+    unflushed = [];
+    for (const { res, sentBytes } of waiting) if (sentBytes === 0 && !res.writableEnded) res.flushHeaders();
+  }, FLUSH_DELAY_MS);
 }
 
 /** Up to here copying a body into a string is cheaper than a `writev` of two pieces. */

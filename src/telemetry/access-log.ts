@@ -1,4 +1,4 @@
-import { destination, pino } from "pino";
+import { destination } from "pino";
 import type { Stats } from "./stats.js";
 
 /** One line of the access log. Times in milliseconds, sizes in bytes; absent values are left out. */
@@ -46,7 +46,13 @@ const FLUSH_MS = 200;
 /** An access log that writes JSON lines to a file descriptor, or to nowhere for `off`. */
 export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): AccessLog {
   if (format === "off") return { write: () => {}, close: async () => {} };
-  const sink = destination({ fd, sync: false, minLength: BUFFER_BYTES, maxWrite: 2 * BUFFER_BYTES, maxLength: MAX_BEHIND_BYTES });
+  const sink = destination({
+    fd,
+    sync: false,
+    minLength: BUFFER_BYTES,
+    maxWrite: 2 * BUFFER_BYTES,
+    maxLength: MAX_BEHIND_BYTES,
+  });
   sink.on("drop", () => {
     stats.droppedLogLines += 1;
   });
@@ -54,13 +60,9 @@ export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): A
   sink.on("error", () => {
     stats.droppedLogLines += 1;
   });
-  const logger = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: () => ({ log: "access" }) } },
-    sink,
-  );
   const timer = setInterval(() => sink.flush(() => {}), FLUSH_MS).unref();
   return {
-    write: (entry) => logger.info(entry),
+    write: (entry) => void sink.write(accessLine(entry, Date.now())),
     close: () =>
       new Promise((resolve) => {
         clearInterval(timer);
@@ -71,6 +73,45 @@ export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): A
         });
       }),
   };
+}
+
+/**
+ * An entry as one JSON line. Written out field by field: pino's general way took 20 us of a request's 70.
+ * @param nowMs Unix milliseconds
+ */
+export function accessLine(entry: AccessEntry, nowMs: number): string {
+  let line = `{"log":"access","time":"${isoTime(nowMs)}","requestId":"${entry.requestId}","client":${quote(entry.client)},"host":${quote(entry.host)},"method":${quote(entry.method)},"target":${quote(entry.target)},"protocol":"${entry.protocol}"`;
+  if (entry.referer !== undefined) line += `,"referer":${quote(entry.referer)}`;
+  if (entry.userAgent !== undefined) line += `,"userAgent":${quote(entry.userAgent)}`;
+  line += `,"route":${quote(entry.route)}`;
+  if (entry.bucket !== undefined) line += `,"bucket":${quote(entry.bucket)}`;
+  line += `,"status":${entry.status},"signature":"${entry.signature}","receivedBytes":${entry.receivedBytes},"sentBytes":${entry.sentBytes},"durationMs":${entry.durationMs}`;
+  if (entry.upstreamMs !== undefined) line += `,"upstreamMs":${entry.upstreamMs}`;
+  if (entry.upstream !== undefined) line += `,"upstream":"${entry.upstream}"`;
+  if (entry.attempts !== undefined) line += `,"attempts":${entry.attempts}`;
+  if (entry.ossRequestId !== undefined) line += `,"ossRequestId":${quote(entry.ossRequestId)}`;
+  if (entry.ossEc !== undefined) line += `,"ossEc":${quote(entry.ossEc)}`;
+  if (entry.error !== undefined) line += `,"error":"${entry.error}","detail":${quote(entry.detail ?? "")}`;
+  return `${line}}\n`;
+}
+
+const NEEDS_ESCAPE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
+
+function quote(text: string): string {
+  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+let cachedSecond = -1;
+let cachedPrefix = "";
+
+/** ISO 8601 in UTC with milliseconds; the part down to the second is made once a second. */
+function isoTime(nowMs: number): string {
+  const second = Math.trunc(nowMs / 1_000);
+  if (second !== cachedSecond) {
+    cachedSecond = second;
+    cachedPrefix = new Date(second * 1_000).toISOString().slice(0, -4);
+  }
+  return `${cachedPrefix}${String(nowMs % 1_000).padStart(3, "0")}Z`;
 }
 
 const SECRET_PARAMETERS: ReadonlySet<string> = new Set([

@@ -1,9 +1,10 @@
 import { isIP, connect as netConnect, type Socket } from "node:net";
 import { rootCertificates, connect as tlsConnect } from "node:tls";
-import { Client, type Dispatcher, Pool } from "undici";
+import { buildConnector, Client, type Dispatcher, Pool } from "undici";
 import { GatewayError } from "../core/errors.js";
 import { type LookUp, Resolver, type TimerSource } from "./resolver.js";
 import { RetryBudget } from "./retry.js";
+import { SLAB_HIGH_WATER_MARK_BYTES, slabReader } from "./slab-reader.js";
 
 /** How long an address that failed is passed over while another is there (NGINX's `fail_timeout`). */
 const SET_ASIDE_MS = 10_000;
@@ -67,7 +68,7 @@ export class AddressPool {
       bodyTimeout: timeouts.idleMs,
       maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
       allowH2: false,
-      connect: { timeout: timeouts.connectMs, ...tlsOptions },
+      connect: tls ? { timeout: timeouts.connectMs, ...tlsOptions } : slabConnector(timeouts.connectMs),
     };
     this.pool = new Pool(this.#origin, { ...this.#clientOptions, connections });
   }
@@ -103,6 +104,18 @@ export class AddressPool {
   destroy(): void {
     this.pool.destroy().catch(() => {});
   }
+}
+
+/** undici's own way to connect, with a slab for each connection. TLS reads into buffers of its own. */
+function slabConnector(connectTimeoutMs: number): buildConnector.connector {
+  return (target, callback) => {
+    const options = {
+      timeout: connectTimeoutMs,
+      highWaterMark: SLAB_HIGH_WATER_MARK_BYTES,
+      onread: slabReader(),
+    };
+    buildConnector(options)(target, callback);
+  };
 }
 
 /** An endpoint of OSS: its name, its current addresses, their connections and their health. */
