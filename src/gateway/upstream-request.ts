@@ -39,7 +39,7 @@ export function prepare(ctx: RequestContext): Denial | null {
 /**
  * Finds the bucket of a route for SDKs whose endpoint is an address, and returns the raw path without its name.
  * A Host that names the bucket means a virtual-hosted request, except for one case: an SDK told to use path style that
- * still sends that Host (`sldEnable` of ali-oss). Only signed requests are read so: should one of them mean a key that
+ * still sends that Host (`sldEnable` of ali-oss). Only requests with OSS's own signatures are read so: should one of them mean a key that
  * begins with the bucket's own name, OSS refuses its signature, and nobody gets another object than they asked for.
  */
 function chooseBucket(ctx: RequestContext, choice: BucketChoice, rawPath: string): string {
@@ -47,7 +47,7 @@ function chooseBucket(ctx: RequestContext, choice: BucketChoice, rawPath: string
   const name = firstSegment(ctx.path.slice(decodeLength(ctx)));
   if (byHost !== undefined) {
     ctx.bucket = byHost;
-    const isPathStyleToo = name === byHost.ossName && ctx.signatureClass !== "anonymous";
+    const isPathStyleToo = name === byHost.ossName && signsKeyAlone(ctx);
     return isPathStyleToo ? withoutBucketName(ctx, rawPath, name) : rawPath;
   }
   const bucket = choice.byOssName.get(name);
@@ -59,6 +59,11 @@ function chooseBucket(ctx: RequestContext, choice: BucketChoice, rawPath: string
   }
   ctx.bucket = bucket;
   return withoutBucketName(ctx, rawPath, name);
+}
+
+/** Whether the signature covers bucket and key, however the path spells them; AWS's covers the path as it was sent. */
+function signsKeyAlone({ signatureClass }: RequestContext): boolean {
+  return signatureClass !== "anonymous" && signatureClass !== "post-form" && signatureClass !== "aws-sigv4";
 }
 
 function withoutBucketName(ctx: RequestContext, rawPath: string, name: string): string {
