@@ -7,6 +7,7 @@ import { encodePath } from "../core/target.js";
 import { createEmulator } from "../emulator/index.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
+import { tuneGarbageCollector } from "../process/v8-tuning.js";
 import { presignV1Url, presignV4Url } from "../signing/sign.js";
 import { DEMO, fillDemoBuckets } from "./demo-objects.js";
 import { EXIT } from "./exit-codes.js";
@@ -45,6 +46,7 @@ export async function demo(args: readonly string[], version: string): Promise<nu
   await emulator.listen(port, host).catch((cause: NodeJS.ErrnoException) => {
     throw new Error(`cannot start the emulator on ${options.emulator}: ${cause.message}`, { cause });
   });
+  tuneGarbageCollector();
   const gateway = new GatewayProcess({ config, version });
   try {
     await gateway.start();

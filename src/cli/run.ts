@@ -4,6 +4,7 @@ import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
+import { tuneGarbageCollector } from "../process/v8-tuning.js";
 import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate run --config FILE
@@ -19,6 +20,7 @@ export async function run(args: readonly string[], version: string): Promise<num
   if (typeof file === "number") return file;
   const config = await readConfigFile(file);
   if (typeof config === "number") return config;
+  tuneGarbageCollector();
   const gateway = new GatewayProcess({ config, version });
   await gateway.start();
   const addresses = [...gateway.addresses].map(([name, { address, port }]) => ({ name, address, port }));
