@@ -74,6 +74,11 @@ export class RawConnection {
     return answer;
   }
 
+  /** The head of the next answer, whether or not its body has come. */
+  head(): Promise<RawAnswer> {
+    return this.answer("HEAD");
+  }
+
   /** All answers up to the end of the connection. @throws Error when bytes are left that are no whole answer */
   async answersUntilEnd(method = "GET"): Promise<RawAnswer[]> {
     const answers: RawAnswer[] = [];
