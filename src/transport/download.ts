@@ -104,7 +104,7 @@ export function startDownload(
     path: request.rawTarget,
     headers: request.headers as string[],
     // Without it undici takes the Host header for SNI, and reconnects whenever two Hosts alternate.
-    servername: pool.upstream.servername,
+    servername: pool.upstream.dispatchServername,
     // Keeps the connection after a HEAD, which undici closes by default.
     reset: false,
   };

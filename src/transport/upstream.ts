@@ -123,6 +123,8 @@ export class Upstream {
   readonly options: UpstreamOptions;
   /** What TLS names and verifies: the endpoint's own host, whatever Host a request carries. `""` for an address. */
   readonly servername: string;
+  /** As undici wants it; without TLS it only spares undici a search for a name in the Host header. */
+  readonly dispatchServername: string;
   readonly caOption: { readonly ca?: string[] };
   readonly retryBudget = new RetryBudget();
   /** Requests that wait for or use a connection. */
@@ -136,6 +138,7 @@ export class Upstream {
     this.options = options;
     this.#events = events;
     this.servername = isIP(options.host) === 0 ? options.host : "";
+    this.dispatchServername = options.tls ? this.servername : options.host;
     this.caOption = options.ca === null ? {} : { ca: [...rootCertificates, options.ca] };
     this.#resolver = new Resolver(
       { host: options.host, ...options.dns },
