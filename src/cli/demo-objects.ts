@@ -7,7 +7,9 @@ export const DEMO = {
   archive: "ossgate-demo-archive",
   region: "cn-hangzhou",
   domain: "demo.localhost",
+  sdkName: "sdk.localhost",
   privateKey: "private/report.txt",
+  uploadKey: "upload.txt",
   chineseKey: "图片/照片 1.txt",
 } as const;
 
@@ -15,7 +17,7 @@ const PAGE = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>ossgate demo</title>
 <body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 3rem auto">
 <h1>Served through ossgate</h1>
-<p>This page and the image below are objects in a bucket that this browser cannot reach.</p>
+<p>This page and the image below are objects in a bucket. Your browser talks to the gateway alone.</p>
 <p><img src="gradient.png" alt="a gradient" width="480" height="240"></p>
 `;
 

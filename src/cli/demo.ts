@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { isIPv6 } from "node:net";
 import { parseArgs } from "node:util";
-import type { GatewayConfig } from "../config/gateway-config.js";
+import { formatSocketAddress, parseSocketAddress } from "../config/address.js";
+import type { GatewayConfig, SocketAddress } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
+import { Refusal } from "../config/refusal.js";
 import { type OssCredentials, Secret } from "../core/secret.js";
 import { encodePath } from "../core/target.js";
-import { createEmulator } from "../emulator/index.js";
+import { createEmulator, type Emulator } from "../emulator/index.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
 import { tuneGarbageCollector } from "../process/v8-tuning.js";
@@ -12,20 +15,22 @@ import { presignV1Url, presignV4Url } from "../signing/sign.js";
 import { DEMO, fillDemoBuckets } from "./demo-objects.js";
 import { EXIT } from "./exit-codes.js";
 
-const HELP = `Usage: ossgate demo [--emulator ADDRESS] [--listen ADDRESS] [--admin ADDRESS] [--access-log]
+const HELP = `Usage: ossgate demo [--listen ADDRESS] [--emulator ADDRESS] [--admin ADDRESS] [--access-log]
 
-Starts an OSS emulator with sample objects and a gateway before it, and prints lines to try. Ctrl-C ends it.
+Starts an OSS emulator with sample objects and a gateway before it, and prints
+lines to try. Ctrl-C ends it. An ADDRESS is ip:port; port 0 takes a free one.
 
-  --emulator ADDRESS   where the emulator listens (127.0.0.1:9090)
   --listen ADDRESS     where the gateway listens (127.0.0.1:8080)
-  --admin ADDRESS      where metrics are (127.0.0.1:9180)
+  --emulator ADDRESS   where the emulator listens (127.0.0.1:9090)
+  --admin ADDRESS      where the metrics are (127.0.0.1:9180)
   --access-log         print the access log
+  -h, --help           print this
 `;
 
 interface DemoOptions {
-  readonly emulator: string;
-  readonly listen: string;
-  readonly admin: string;
+  readonly emulator: SocketAddress;
+  readonly listen: SocketAddress;
+  readonly admin: SocketAddress;
   readonly accessLog: boolean;
 }
 
@@ -33,29 +38,47 @@ interface DemoOptions {
 export async function demo(args: readonly string[], version: string): Promise<number> {
   const options = parseDemoArgs(args);
   if (typeof options === "number") return options;
-  const config = demoConfig(options);
-  if (config === null) return EXIT.usage;
   const credentials: OssCredentials = {
     accessKeyId: "ossgate-demo-key",
     accessKeySecret: new Secret(randomBytes(24).toString("hex")),
   };
+  const emulator = await startEmulator(options.emulator, credentials);
+  tuneGarbageCollector();
+  const gateway = await startGateway(options, emulator, version);
+  const [listen] = gateway.addresses.values();
+  const places: Places = {
+    emulator: emulator.url,
+    listen: { ...options.listen, port: listen?.port ?? options.listen.port },
+    admin: { ...options.admin, port: gateway.adminAddress?.port ?? options.admin.port },
+  };
+  // Before anybody can read that it serves: a signal from then on ends it in order.
+  const stopped = untilStopped(gateway, () => emulator.close());
+  process.stdout.write(welcome(places, credentials, Date.now()));
+  return stopped;
+}
+
+async function startEmulator(address: SocketAddress, credentials: OssCredentials): Promise<Emulator> {
   const emulator = createEmulator();
   emulator.addCredentials(credentials);
   fillDemoBuckets(emulator);
-  const [host, port] = splitAddress(options.emulator);
-  await emulator.listen(port, host).catch((cause: NodeJS.ErrnoException) => {
-    throw new Error(`cannot start the emulator on ${options.emulator}: ${cause.message}`, { cause });
+  await emulator.listen(address.port, address.host).catch((cause: NodeJS.ErrnoException) => {
+    const where = formatSocketAddress(address);
+    const inUse = "another program listens there already; stop it or choose another port with --emulator";
+    const why = cause.code === "EADDRINUSE" ? inUse : cause.message;
+    throw new Error(`the emulator: cannot listen on ${where}: ${why}`, { cause });
   });
-  tuneGarbageCollector();
-  const gateway = new GatewayProcess({ config, version });
+  return emulator;
+}
+
+async function startGateway(options: DemoOptions, emulator: Emulator, version: string): Promise<GatewayProcess> {
   try {
+    const gateway = new GatewayProcess({ config: demoConfig(options, emulator.port), version });
     await gateway.start();
+    return gateway;
   } catch (error) {
     await emulator.close();
     throw error;
   }
-  process.stdout.write(welcome(options, credentials, Date.now()));
-  return untilStopped(gateway, () => emulator.close());
 }
 
 function parseDemoArgs(args: readonly string[]): DemoOptions | number {
@@ -74,33 +97,45 @@ function parseDemoArgs(args: readonly string[]): DemoOptions | number {
       process.stdout.write(HELP);
       return EXIT.good;
     }
-    return { ...values, accessLog: values["access-log"] };
+    return {
+      emulator: parseAddress("--emulator", values.emulator),
+      listen: parseAddress("--listen", values.listen),
+      admin: parseAddress("--admin", values.admin),
+      accessLog: values["access-log"],
+    };
   } catch (error) {
     process.stderr.write(`ossgate demo: ${(error as Error).message}\n\n${HELP}`);
     return EXIT.usage;
   }
 }
 
+function parseAddress(flag: string, text: string): SocketAddress {
+  const address = parseSocketAddress(text);
+  if (!(address instanceof Refusal)) return address;
+  const hint = address.hint === "" ? "" : ` ${address.hint}`;
+  throw new Error(`${flag}: expected ${address.expected}, found ${JSON.stringify(text)}.${hint}`);
+}
+
 /** The demo's gateway, as the file that one would write for it. */
 export function demoYaml({ emulator, listen, admin, accessLog }: DemoOptions): string {
-  const [host] = splitAddress(listen);
+  const upstream = formatSocketAddress({ host: reachable(emulator.host), port: emulator.port });
   return `listeners:
-  - { name: web, address: "${listen}" }
-admin: { address: "${admin}" }
+  - { name: web, address: "${formatSocketAddress(listen)}" }
+admin: { address: "${formatSocketAddress(admin)}" }
 log: { level: warn, access: { format: ${accessLog ? "json" : "off"} } }
 buckets:
   demo:
     bucket: ${DEMO.bucket}
     region: ${DEMO.region}
     domains: [${DEMO.domain}]
-    endpoint: "http://${emulator}"
+    endpoint: "http://${upstream}"
   archive:
     bucket: ${DEMO.archive}
     region: ${DEMO.region}
-    endpoint: "http://${emulator}"
+    endpoint: "http://${upstream}"
 routes:
   - name: by-address
-    match: { hosts: ["${host}"] }
+    match: { hosts: ["${urlHost(listen.host)}"] }
     bucket: demo
     methods: [GET, HEAD, PUT, POST, DELETE]
   - name: by-domain
@@ -108,67 +143,82 @@ routes:
     bucket: demo
     hostHeader: client
   - name: path-style
-    match: { hosts: [sdk.localhost] }
+    match: { hosts: [${DEMO.sdkName}] }
     buckets: [demo, archive]
     methods: [GET, HEAD, PUT, POST, DELETE]
 `;
 }
 
-function demoConfig(options: DemoOptions): GatewayConfig | null {
-  const result = readConfig(demoYaml(options), "demo");
+function demoConfig(options: DemoOptions, emulatorPort: number): GatewayConfig {
+  const emulator = { ...options.emulator, port: emulatorPort };
+  const result = readConfig(demoYaml({ ...options, emulator }), "demo");
   if (result.ok) return result.config;
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-  return null;
+  throw new Error(result.problems.map((problem) => formatProblem(problem)).join("\n"));
 }
 
-function splitAddress(address: string): [host: string, port: number] {
-  const colon = address.lastIndexOf(":");
-  return [address.slice(0, colon).replace(/^\[|\]$/g, ""), Number(address.slice(colon + 1))];
+/** Where one goes to reach what listens on every address. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
 }
 
-function welcome({ listen, emulator, admin }: DemoOptions, credentials: OssCredentials, nowMs: number): string {
-  const [, port] = splitAddress(listen);
-  const byAddress = `http://${listen}`;
+const urlHost = (host: string): string => (isIPv6(reachable(host)) ? `[${reachable(host)}]` : reachable(host));
+
+/** Where the demo's parts listen, with the ports that they got. */
+interface Places {
+  readonly emulator: string;
+  readonly listen: SocketAddress;
+  readonly admin: SocketAddress;
+}
+
+const HOUR_SECONDS = 3_600;
+
+function welcome({ listen, emulator, admin }: Places, credentials: OssCredentials, nowMs: number): string {
+  const { port } = listen;
+  const byAddress = `http://${urlHost(listen.host)}:${port}`;
   const byDomain = `http://${DEMO.domain}:${port}`;
-  const byPath = `http://sdk.localhost:${port}`;
-  const signV1 = (bucket: string, key: string): string =>
-    presignV1Url(
-      { method: "GET", bucket, key, query: [], headers: [] },
-      credentials,
-      Math.trunc(nowMs / 1_000) + 3_600,
-    );
+  const byPath = `http://${DEMO.sdkName}:${port}`;
+  const adminUrl = `http://${urlHost(admin.host)}:${admin.port}`;
+  const resolve = (name: string): string => `--resolve ${name}:${port}:${urlHost(listen.host)}`;
+  const expires = Math.trunc(nowMs / 1_000) + HOUR_SECONDS;
+  const presign = (method: string, bucket: string, key: string): string =>
+    presignV1Url({ method, bucket, key, query: [], headers: [] }, credentials, expires);
   const v4 = presignV4Url(
     { method: "GET", bucket: DEMO.bucket, key: DEMO.privateKey, query: [], headers: [] },
     credentials,
-    { nowMs, region: DEMO.region, expiresSeconds: 3_600 },
+    { nowMs, region: DEMO.region, expiresSeconds: HOUR_SECONDS },
   );
   return `
-ossgate serves ${byAddress}
-  before an OSS emulator at http://${emulator}, with metrics at http://${admin}/metrics
+ossgate serves ${byAddress}, and behind it is an OSS emulator at ${emulator}.
+Paste the lines into another terminal; Ctrl-C here ends the demo.
 
-By address, whose Host is rewritten to the bucket's:
+By address; OSS sees the bucket's own name in Host:
   curl -i ${byAddress}/hello.txt
   curl -i ${byAddress}/${encodePath(DEMO.chineseKey)}
 
-By custom domain; open the page in a browser:
-  curl -i --resolve ${DEMO.domain}:${port}:127.0.0.1 ${byDomain}/hello.txt
+By custom domain, and a page with an image for the browser:
+  curl -i ${resolve(DEMO.domain)} ${byDomain}/hello.txt
   ${byDomain}/index.html
 
-A range of an 8 MiB object:
+16 bytes of an 8 MiB object (206):
   curl -i -r 0-15 ${byAddress}/big.bin
 
-A private object, refused without a signature, and read with a presigned URL made for the static address (1 h):
+A private object: without a signature OSS refuses it (403), ...
   curl -i ${byAddress}/${DEMO.privateKey}
-  curl -i '${byAddress}/${DEMO.privateKey}?${signV1(DEMO.bucket, DEMO.privateKey)}'
+... with a URL presigned for one hour, V1 or V4, it is read (200), also by this address:
+  curl -i '${byAddress}/${DEMO.privateKey}?${presign("GET", DEMO.bucket, DEMO.privateKey)}'
   curl -i '${byAddress}/${DEMO.privateKey}?${v4}'
 
-Path style, for SDKs whose endpoint is an address: the first segment is the bucket, and the signature stays valid:
-  curl -i --resolve sdk.localhost:${port}:127.0.0.1 ${byPath}/${DEMO.bucket}/hello.txt
-  curl -i --resolve sdk.localhost:${port}:127.0.0.1 '${byPath}/${DEMO.archive}/hello.txt?${signV1(DEMO.archive, "hello.txt")}'
+Writing with a presigned PUT, and reading what was written:
+  echo 'Written through ossgate.' | curl -i -T - '${byAddress}/${DEMO.uploadKey}?${presign("PUT", DEMO.bucket, DEMO.uploadKey)}'
+  curl -i ${byAddress}/${DEMO.uploadKey}
 
-Numbers:
-  curl -s http://${admin}/metrics | grep ^ossgate_requests_total
+Path style, for SDKs whose endpoint is an address: the first segment names the bucket, signatures stay valid:
+  curl -i ${resolve(DEMO.sdkName)} ${byPath}/${DEMO.bucket}/hello.txt
+  curl -i ${resolve(DEMO.sdkName)} '${byPath}/${DEMO.archive}/hello.txt?${presign("GET", DEMO.archive, "hello.txt")}'
 
-Ctrl-C ends it.
+Numbers for Prometheus:
+  curl -s ${adminUrl}/metrics | grep ^ossgate_requests_total
+
 `;
 }

@@ -24,8 +24,10 @@ export async function run(args: readonly string[], version: string): Promise<num
   const gateway = new GatewayProcess({ config, version });
   await gateway.start();
   const addresses = [...gateway.addresses].map(([name, { address, port }]) => ({ name, address, port }));
+  // Before anybody can read that it serves: a signal from then on ends it in order.
+  const stopped = untilStopped(gateway);
   gateway.log.info({ version, listeners: addresses, admin: gateway.adminAddress, config: file }, "ossgate serves");
-  return untilStopped(gateway);
+  return stopped;
 }
 
 function parseRunArgs(args: readonly string[]): string | number {
@@ -46,16 +48,23 @@ function parseRunArgs(args: readonly string[]): string | number {
   return EXIT.usage;
 }
 
+const READ_HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a directory",
+  EACCES: "permission denied",
+};
+
 async function readConfigFile(file: string): Promise<GatewayConfig | number> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    process.stderr.write(`ossgate run: cannot read ${file}: ${(error as Error).message}\n`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    process.stderr.write(`ossgate run: cannot read ${file}: ${READ_HINTS[code ?? ""] ?? message}\n`);
     return EXIT.failed;
   }
   const result = readConfig(text, file);
-  for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning)}\n`);
+  for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, "warning")}\n`);
   if (result.ok) return result.config;
   for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
   return EXIT.badConfig;
