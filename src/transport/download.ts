@@ -13,14 +13,16 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
   readonly bodyTaken = false;
   readonly #sink: ExchangeSink;
   readonly #pool: AddressPool;
+  readonly #fresh: boolean;
   #abort: ((error?: Error) => void) | null = null;
   #resume: (() => void) | null = null;
   #headSeen = false;
   #ended = false;
 
-  constructor(sink: ExchangeSink, pool: AddressPool) {
+  constructor(sink: ExchangeSink, pool: AddressPool, fresh: boolean) {
     this.#sink = sink;
     this.#pool = pool;
+    this.#fresh = fresh;
     pool.upstream.inFlight += 1;
   }
 
@@ -66,7 +68,7 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
   onError(error: Error): void {
     if (this.#ended) return;
     this.#end();
-    this.#sink.onFail(toGatewayError(error, this.#pool.address, this.#headSeen));
+    this.#sink.onFail(toGatewayError(error, this.#pool.address, { headSeen: this.#headSeen, fresh: this.#fresh }));
   }
 
   /** The dispatch itself was refused: the request is not one that undici can send. */
@@ -97,14 +99,14 @@ export function startDownload(
   sink: ExchangeSink,
   fresh: boolean,
 ): Exchange {
-  const handler = new DownloadHandler(sink, pool);
+  const handler = new DownloadHandler(sink, pool, fresh);
   const dispatcher = fresh ? pool.freshDispatcher() : pool.pool;
   const options: Dispatcher.DispatchOptions & { servername: string } = {
     method: request.method as Dispatcher.HttpMethod,
     path: request.rawTarget,
     headers: request.headers as string[],
-    // Without it undici takes the Host header for SNI, and reconnects whenever two Hosts alternate.
-    servername: pool.upstream.dispatchServername,
+    // Without it undici looks for a name in the Host header, and with TLS reconnects whenever two Hosts alternate.
+    servername: pool.upstream.options.host,
     // Keeps the connection after a HEAD, which undici closes by default.
     reset: false,
   };

@@ -41,6 +41,8 @@ class Upload implements Exchange {
   #proxyRes: IncomingMessage | null = null;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
+  /** The client need not wait any more before it sends the body. */
+  #maySend: boolean;
   bodyTaken = false;
 
   constructor(request: UpstreamRequest, source: UploadSource, pool: AddressPool, sink: ExchangeSink) {
@@ -48,6 +50,7 @@ class Upload implements Exchange {
     this.#source = source;
     this.#pool = pool;
     this.#sink = sink;
+    this.#maySend = !source.expectsContinue;
     pool.upstream.inFlight += 1;
   }
 
@@ -93,7 +96,12 @@ class Upload implements Exchange {
       if (!this.#ended && statusCode !== 100) this.#sink.onInformation(statusCode, rawHeaders);
     });
     proxyReq.on("continue", () => {
-      if (!this.#ended && this.#source.expectsContinue) this.#sink.onInformation(100, []);
+      if (this.#ended || !this.#source.expectsContinue) return;
+      this.#sink.onInformation(100, []);
+      this.#onMaySend();
+    });
+    proxyReq.on("upgrade", () => {
+      this.#fail(new GatewayError("UPSTREAM_BAD_RESPONSE", `${this.#pool.address} switched protocols unasked.`));
     });
     proxyReq.on("drain", () => this.#moved());
     this.#source.req.on("end", () => this.#watchIdle());
@@ -130,7 +138,8 @@ class Upload implements Exchange {
     proxy.web(req, res, { target, agent }, (error: Error) => this.#fail(error));
     // Only now: a listener makes the body flow, and its first piece would send http-proxy's own head before ours is set.
     req.on("data", (chunk: Buffer) => {
-      this.#moved();
+      if (this.#maySend) this.#moved();
+      else this.#onMaySend();
       this.#source.onBodyBytes(chunk.length);
     });
   }
@@ -148,16 +157,24 @@ class Upload implements Exchange {
     proxyReq.flushHeaders();
   }
 
+  #onMaySend(): void {
+    this.#maySend = true;
+    this.#watchIdle();
+  }
+
   #moved(): void {
     this.#timer?.refresh();
   }
 
-  /** The upstream has `headersMs` for its head once it has the whole request, and `idleMs` between two steps else. */
+  /**
+   * The upstream has `headersMs` for its head once it has the whole request, or while the client waits for its leave to
+   * send the body; and `idleMs` between two steps else.
+   */
   #watchIdle(): void {
     if (this.#ended) return;
     clearTimeout(this.#timer);
     const { headersMs, idleMs } = this.#pool.upstream.options.timeouts;
-    const isHeadDue = this.#proxyRes === null && this.#source.req.complete;
+    const isHeadDue = this.#proxyRes === null && (this.#source.req.complete || !this.#maySend);
     this.#timer = setTimeout(() => this.#onIdle(), isHeadDue ? headersMs : idleMs);
   }
 
@@ -165,7 +182,7 @@ class Upload implements Exchange {
     const { address } = this.#pool;
     const isWaitingForClient =
       this.#proxyRes === null
-        ? !this.#source.req.complete && this.#proxyReq?.writableNeedDrain !== true
+        ? this.#maySend && !this.#source.req.complete && this.#proxyReq?.writableNeedDrain !== true
         : this.#proxyRes.isPaused();
     // A slow client is watched by the timer of its own socket.
     if (isWaitingForClient) this.#timer?.refresh();
@@ -201,7 +218,7 @@ class Upload implements Exchange {
     if (answerStands && !(error instanceof GatewayError)) return;
     this.#end();
     this.#stopSending();
-    this.#sink.onFail(toGatewayError(error, this.#pool.address, this.#proxyRes !== null));
+    this.#sink.onFail(toGatewayError(error, this.#pool.address, { headSeen: this.#proxyRes !== null, fresh: true }));
   }
 
   #end(): void {

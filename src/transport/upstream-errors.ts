@@ -26,10 +26,21 @@ const BY_CODE: ReadonlyMap<string, ErrorCode> = new Map([
   ["EAI_AGAIN", "UPSTREAM_NAME_NOT_RESOLVED"],
 ]);
 
+/** undici tells an answer that it does not take from a broken connection by nothing but its message. */
+const BAD_ANSWERS: ReadonlySet<unknown> = new Set(["bad response", "bad upgrade"]);
+
 interface ForeignError {
   readonly code?: unknown;
   readonly message?: unknown;
   readonly socket?: { readonly bytesRead?: unknown };
+}
+
+/** How far an exchange had come when it failed. */
+export interface ExchangeState {
+  /** The head of the answer had arrived. */
+  readonly headSeen: boolean;
+  /** It had a connection of its own, which cannot have been closed for being idle. */
+  readonly fresh: boolean;
 }
 
 /** Whether the connection had served an answer before it broke, so that it may just have been closed for being idle. */
@@ -41,23 +52,23 @@ function wasReused(error: ForeignError): boolean {
 /**
  * Maps what a client library or a socket threw onto the error table.
  * @param where the upstream's address, for the message
- * @param headSeen whether the head of the answer had arrived
  */
-export function toGatewayError(cause: unknown, where: string, headSeen: boolean): GatewayError {
+export function toGatewayError(cause: unknown, where: string, state: ExchangeState): GatewayError {
   if (cause instanceof GatewayError) return cause;
   const error = (cause ?? {}) as ForeignError;
   const code = typeof error.code === "string" ? error.code : "";
   const text = typeof error.message === "string" ? error.message : String(cause);
-  return new GatewayError(codeOf(code, error, headSeen), `${where}: ${text}`, { cause });
+  return new GatewayError(codeOf(code, error, state), `${where}: ${text}`, { cause });
 }
 
-function codeOf(code: string, error: ForeignError, headSeen: boolean): ErrorCode {
-  if (code.startsWith("HPE_")) return "UPSTREAM_BAD_RESPONSE";
+function codeOf(code: string, error: ForeignError, { headSeen, fresh }: ExchangeState): ErrorCode {
+  if (code.startsWith("HPE_") || BAD_ANSWERS.has(error.message)) return "UPSTREAM_BAD_RESPONSE";
   if (code.startsWith("ERR_TLS_") || code.startsWith("ERR_SSL_") || isCertificateCode(code)) return "UPSTREAM_TLS";
   const mapped = BY_CODE.get(code) ?? "UPSTREAM_BAD_RESPONSE";
+  if (mapped === "UPSTREAM_TRUNCATED" && !headSeen) return "UPSTREAM_BAD_RESPONSE";
   if (mapped !== "UPSTREAM_RESET") return mapped;
   if (headSeen) return "UPSTREAM_TRUNCATED";
-  return wasReused(error) ? "UPSTREAM_STALE_CONNECTION" : mapped;
+  return !fresh && wasReused(error) ? "UPSTREAM_STALE_CONNECTION" : mapped;
 }
 
 /** OpenSSL's verification results come as bare codes: CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT … */

@@ -59,7 +59,6 @@ export class AddressPool {
     this.upstream = upstream;
     this.address = address;
     this.#origin = `${tls ? "https" : "http"}://${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
-    const tlsOptions = tls ? { servername: upstream.servername, ...upstream.caOption } : {};
     this.#clientOptions = {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -68,7 +67,7 @@ export class AddressPool {
       bodyTimeout: timeouts.idleMs,
       maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
       allowH2: false,
-      connect: tls ? { timeout: timeouts.connectMs, ...tlsOptions } : slabConnector(timeouts.connectMs),
+      connect: countReads(tls ? tlsConnector(upstream) : slabConnector(timeouts.connectMs)),
     };
     this.pool = new Pool(this.#origin, { ...this.#clientOptions, connections });
   }
@@ -106,6 +105,27 @@ export class AddressPool {
   }
 }
 
+/**
+ * undici's own way to connect by TLS, with the upstream's name whatever the request says: undici would send an address as
+ * SNI, which RFC 6066 §3 forbids.
+ */
+function tlsConnector({ options, servername, caOption }: Upstream): buildConnector.connector {
+  const connect = buildConnector({ timeout: options.timeouts.connectMs, servername, ...caOption });
+  return (target, callback) => connect({ ...target, servername }, callback);
+}
+
+/** Makes an error of a connection tell how much was read from it: that one of a stale connection had served before. */
+function countReads(connect: buildConnector.connector): buildConnector.connector {
+  return (target, callback) =>
+    connect(target, (...args) => {
+      const [, socket] = args;
+      // TLS has read its handshake already.
+      const before = socket?.bytesRead ?? 0;
+      socket?.on("error", (error) => Object.assign(error, { socket: { bytesRead: socket.bytesRead - before } }));
+      callback(...args);
+    });
+}
+
 /** undici's own way to connect, with a slab for each connection. TLS reads into buffers of its own. */
 function slabConnector(connectTimeoutMs: number): buildConnector.connector {
   return (target, callback) => {
@@ -123,8 +143,6 @@ export class Upstream {
   readonly options: UpstreamOptions;
   /** What TLS names and verifies: the endpoint's own host, whatever Host a request carries. `""` for an address. */
   readonly servername: string;
-  /** As undici wants it; without TLS it only spares undici a search for a name in the Host header. */
-  readonly dispatchServername: string;
   readonly caOption: { readonly ca?: string[] };
   readonly retryBudget = new RetryBudget();
   /** Requests that wait for or use a connection. */
@@ -138,7 +156,6 @@ export class Upstream {
     this.options = options;
     this.#events = events;
     this.servername = isIP(options.host) === 0 ? options.host : "";
-    this.dispatchServername = options.tls ? this.servername : options.host;
     this.caOption = options.ca === null ? {} : { ca: [...rootCertificates, options.ca] };
     this.#resolver = new Resolver(
       { host: options.host, ...options.dns },

@@ -58,12 +58,17 @@ export async function startRig(
   return { emulator, gw };
 }
 
-/** Emulators on addresses of one port, with the same bucket. */
-export async function startAt(t: Test, hosts: readonly string[], options: EmulatorOptions = {}): Promise<Emulator[]> {
+/** Emulators on addresses of one port, with the same bucket; port 0 takes one that is free at the first address. */
+export async function startAt(
+  t: Test,
+  hosts: readonly string[],
+  options: EmulatorOptions = {},
+  port = 0,
+): Promise<Emulator[]> {
   const emulators: Emulator[] = [];
   for (const host of hosts) {
     const emulator = fill(createEmulator(options));
-    await emulator.listen(emulators[0]?.port ?? 0, host);
+    await emulator.listen(emulators[0]?.port ?? port, host);
     t.teardown(() => emulator.close());
     emulators.push(emulator);
   }

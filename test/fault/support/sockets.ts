@@ -23,7 +23,7 @@ export function openSockets(port: number): readonly Socket[] {
 /** Resolves when the server on this port has no connection left. */
 export async function clientsGone(port: number): Promise<void> {
   for (let open = openSockets(port); open.length > 0; open = openSockets(port)) {
-    await Promise.all(open.map((socket) => (socket.closed ? null : once(socket, "close").catch(() => {}))));
+    await Promise.all(open.map((socket) => once(socket, "close").catch(() => {})));
   }
 }
 
