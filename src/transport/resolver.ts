@@ -1,3 +1,4 @@
+import type { RecordWithTtl } from "node:dns";
 import { Resolver as DnsResolver, lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
@@ -51,6 +52,7 @@ export class Resolver {
   #addresses: readonly string[] = [];
   #closed = false;
   #firstLookUp: Promise<void> | null = null;
+  #running: Promise<void> | null = null;
 
   constructor(options: ResolverOptions, events: ResolverEvents, lookUp?: LookUp, timers: TimerSource = NODE_TIMERS) {
     this.#options = options;
@@ -84,7 +86,15 @@ export class Resolver {
     this.#timers.clear(this.#timer);
   }
 
-  async #refresh(): Promise<void> {
+  /** One look-up at a time, and one timer after it, however many requests wait for it. */
+  #refresh(): Promise<void> {
+    this.#running ??= this.#lookUpOnce().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #lookUpOnce(): Promise<void> {
     let delayMs = this.#options.minTtlMs;
     try {
       const { addresses, ttlMs } = await this.#lookUp(this.#options.host);
@@ -115,18 +125,30 @@ async function lookUpBySystem(host: string): Promise<ResolvedName> {
   return { addresses: found.map((entry) => entry.address), ttlMs: null };
 }
 
-/** Asks the given DNS servers for A and AAAA records, whose TTLs they tell. */
+/** What a server says about a name that has no records of the type, as against a failure to tell. */
+const NO_RECORDS: ReadonlySet<unknown> = new Set(["ENODATA", "ENOTFOUND"]);
+
+/**
+ * Asks the given DNS servers for A and AAAA records, whose TTLs they tell. Where only one of the two questions fails,
+ * its last good answer stands.
+ */
 function lookUpAt(servers: readonly string[]): LookUp {
   const resolver = new DnsResolver({ timeout: 2_000, tries: 2 });
   resolver.setServers([...servers]);
+  const lastGood: RecordWithTtl[][] = [[], []];
   return async (host) => {
     const answers = await Promise.allSettled([
       resolver.resolve4(host, { ttl: true }),
       resolver.resolve6(host, { ttl: true }),
     ]);
-    const records = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
-    const failed = answers.find((answer) => answer.status === "rejected");
-    if (records.length === 0 && failed !== undefined) throw failed.reason;
+    const failed = answers.filter((answer) => answer.status === "rejected");
+    if (failed.length === answers.length) throw failed[0]?.reason;
+    for (const [index, answer] of answers.entries()) {
+      if (answer.status === "fulfilled") lastGood[index] = answer.value;
+      else if (NO_RECORDS.has(answer.reason.code)) lastGood[index] = [];
+    }
+    const records = lastGood.flat();
+    if (records.length === 0) return { addresses: [], ttlMs: null };
     const ttlMs = Math.min(...records.map((record) => record.ttl)) * 1_000;
     return { addresses: records.map((record) => record.address), ttlMs };
   };
