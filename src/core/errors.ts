@@ -49,7 +49,6 @@ export const ERRORS = {
   UPSTREAM_BAD_RESPONSE: row(502, "upstream", "never", "UpstreamBadResponse"),
   UPSTREAM_TRUNCATED: row(502, "upstream", "never", "UpstreamTruncated"),
   GATEWAY_BUSY: row(503, "gateway", "never", "GatewayBusy"),
-  GATEWAY_SHUTTING_DOWN: row(503, "gateway", "never", "GatewayShuttingDown"),
   UPSTREAM_CONNECT_TIMEOUT: row(504, "upstream", "safe", "UpstreamConnectTimeout"),
   UPSTREAM_HEADERS_TIMEOUT: row(504, "upstream", "never", "UpstreamTimeout"),
   UPSTREAM_BODY_TIMEOUT: row(504, "upstream", "never", "UpstreamTimeout"),
