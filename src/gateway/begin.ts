@@ -19,11 +19,11 @@ export function begin(ctx: RequestContext): Denial | null {
   if (rawHeaders.length > 2 * headerCount) {
     throw new GatewayError("HEADERS_TOO_LARGE", `The request has more than ${headerCount} header lines.`);
   }
+  readHeaders(ctx, rawHeaders);
   const rawTarget = req.url ?? "";
   if (rawTarget.length > targetSizeBytes) {
     throw new GatewayError("TARGET_TOO_LONG", `The request target is longer than ${targetSizeBytes} bytes.`);
   }
-  readHeaders(ctx, rawHeaders);
   readTarget(ctx, rawTarget);
   checkFraming(ctx);
   ctx.isFramingKnown = true;

@@ -150,6 +150,9 @@ function isPreflight(ctx: RequestContext, method: string): boolean {
   return method === "OPTIONS" && ctx.req.headers["access-control-request-method"] !== undefined;
 }
 
+const FIRST_PROBE_MS = 50;
+const MAX_PROBE_MS = 5_000;
+
 class Request implements RunningRequest {
   readonly #ctx: RequestContext;
   readonly #exchange: RequestExchange;
@@ -173,9 +176,19 @@ class Request implements RunningRequest {
   }
 
   onClientHalfClosed(): void {
-    const { req, res, isHeadSent } = this.#ctx;
-    // Some clients shut down their sending side and wait for the answer, others are gone; TCP does not tell which.
-    // An interim answer, which every HTTP/1.1 client must accept (RFC 9110 §15.2), is reset by those that are gone.
-    if (!isHeadSent && req.complete && req.httpVersionMinor === 1) res.writeProcessing();
+    const { req } = this.#ctx;
+    if (req.complete && req.httpVersionMinor === 1) this.#probe(FIRST_PROBE_MS);
+  }
+
+  /**
+   * Some clients shut down their sending side and wait for the answer, others are gone; TCP does not tell which.
+   * An interim answer, which every HTTP/1.1 client must accept (RFC 9110 §15.2), is reset by those that are gone; but
+   * only the next write learns of it, since nothing is read from a connection that has ended.
+   */
+  #probe(delayMs: number): void {
+    const { res, isHeadSent, isFinished } = this.#ctx;
+    if (isHeadSent || isFinished || res.socket === null) return;
+    res.writeProcessing();
+    setTimeout(() => this.#probe(Math.min(2 * delayMs, MAX_PROBE_MS)), delayMs).unref();
   }
 }
