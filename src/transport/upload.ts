@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { createProxyServer } from "http-proxy-3";
 import { GatewayError } from "../core/errors.js";
 import type { Exchange, ExchangeSink, UpstreamRequest } from "./exchange.js";
+import { readDespiteReset } from "./read-despite-reset.js";
 import type { AddressPool } from "./upstream.js";
 import { toGatewayError } from "./upstream-errors.js";
 
@@ -127,6 +128,7 @@ class Upload implements Exchange {
       return;
     }
     const { req, res } = this.#source;
+    readDespiteReset(socket);
     uploads.set(req, this);
     this.bodyTaken = true;
     this.#watchIdle();

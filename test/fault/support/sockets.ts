@@ -1,5 +1,6 @@
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createServer } from "node:net";
 import type { Test } from "tap";
@@ -25,6 +26,19 @@ export async function clientsGone(port: number): Promise<void> {
   for (let open = openSockets(port); open.length > 0; open = openSockets(port)) {
     await Promise.all(open.map((socket) => once(socket, "close").catch(() => {})));
   }
+}
+
+/** Resolves when a server of this process has begun to serve a request for this target on this port. */
+export function requestStarted(port: number, target: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (message: unknown): void => {
+      const { request } = message as { readonly request: IncomingMessage };
+      if (request.socket.localPort !== port || request.url !== target) return;
+      unsubscribe("http.server.request.start", look);
+      resolve();
+    };
+    subscribe("http.server.request.start", look);
+  });
 }
 
 /** Makes a server of plain TCP and begins to listen; its connections end with the test. */
