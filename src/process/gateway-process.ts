@@ -70,7 +70,9 @@ export class GatewayProcess {
   async stop(graceMs: number): Promise<void> {
     this.#isDraining = true;
     const drained = Promise.all(this.#listeners.map((listener) => listener.drain()));
-    if (!(await settlesWithin(drained, graceMs))) for (const listener of this.#listeners) listener.destroy();
+    if (!(await settlesWithin(drained, graceMs))) {
+      await Promise.all(this.#listeners.map((listener) => listener.destroy()));
+    }
     await drained;
     this.#admin.close();
     this.runtime.destroy();

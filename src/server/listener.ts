@@ -58,12 +58,16 @@ export class Listener {
 
   /** Accepts nothing new and closes what is idle; resolves when the last connection has ended. */
   drain(): Promise<void> {
-    return new Promise((resolve) => this.#server.close(() => resolve()));
+    const drained = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // Node takes a connection that never sent anything for busy; browsers open them ahead of need.
+    for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+    return drained;
   }
 
-  /** Ends every connection now. */
-  destroy(): void {
-    for (const socket of [...this.#connections.keys(), ...this.#refused]) socket.destroy();
+  /** Ends every connection now; resolves when the requests on them have ended too, and are in the log. */
+  async destroy(): Promise<void> {
+    const sockets = [...this.#connections.keys(), ...this.#refused];
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.on("close", resolve).destroy())));
   }
 
   #takeConnections(): void {

@@ -78,7 +78,7 @@ t.test("an allowed upload gets its 100 from the upstream, and only then sends", 
   t.equal(emulator.captures[0]?.continueSent, true);
   t.equal(emulator.captures[0]?.bodyBytes, 0);
   client.send("data");
-  await client.until(({ text }) => /\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n/.test(text));
+  await client.until(({ text }) => /\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n/.test(text));
   client.socket.end();
   await client.closed;
   t.equal(emulator.readObject("examplebucket", "a.txt").toString(), "data");
