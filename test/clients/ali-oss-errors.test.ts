@@ -31,20 +31,16 @@ for (const { title, world: kind, options } of ADDRESSINGS) {
   }
 }
 
-t.test(
-  "an upload that OSS refuses while it is still coming is the SDK's error",
-  { todo: "the answer is lost when the upstream closes: 502" },
-  async (t) => {
-    const { emulator, gateway } = await startWorld(t);
-    const client = ossClient(t, { endpoint: gateway.url, accessKeySecret: "wrong" });
-    for (const contentLength of [undefined, 4_000_000]) {
-      const upload = Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(100_000)));
-      const call = client.put("new.txt", upload, contentLength === undefined ? {} : { contentLength });
-      t.match(await errorOf(call), { code: "SignatureDoesNotMatch", status: 403 });
-    }
-    t.strictSame(emulator.keys(BUCKET), []);
-  },
-);
+t.test("an upload that OSS refuses while it is still coming is the SDK's error", async (t) => {
+  const { emulator, gateway } = await startWorld(t);
+  const client = ossClient(t, { endpoint: gateway.url, accessKeySecret: "wrong" });
+  for (const contentLength of [undefined, 4_000_000]) {
+    const upload = Readable.from(Array.from({ length: 40 }, () => Buffer.alloc(100_000)));
+    const call = client.put("new.txt", upload, contentLength === undefined ? {} : { contentLength });
+    t.match(await errorOf(call), { code: "SignatureDoesNotMatch", status: 403 });
+  }
+  t.strictSame(emulator.keys(BUCKET), []);
+});
 
 t.test("a presigned URL that has expired is AccessDenied", async (t) => {
   const { emulator, gateway } = await startWorld(t);
