@@ -56,14 +56,19 @@ function completeHeaders(answer: Answer, reply: Reply, { closes, fault }: HeadOp
   };
   addMissing("Server", "AliyunOSS");
   addMissing("Date", new Date(reply.nowMs).toUTCString());
-  headers.push(...answer.headers);
+  const declaredLength = headerValue(answer.headers, "content-length");
+  for (let i = 0; i < answer.headers.length; i += 2) {
+    const name = answer.headers[i] as string;
+    if (name.toLowerCase() !== "content-length") headers.push(name, answer.headers[i + 1] as string);
+  }
   const length = answer.body === null ? null : String(answer.body.end - answer.body.start);
-  if (fault?.kind === "wrongLength") headers.push("Content-Length", fault.contentLength);
-  else if (length !== null) addMissing("Content-Length", length);
   // Said outright, so that Node adds no Keep-Alive hint that OSS does not send.
   addMissing("Connection", closes || !wantsKeepAlive(reply.request) ? "close" : "keep-alive");
   addMissing("x-oss-request-id", reply.requestId);
   addMissing("x-oss-server-time", String(Math.max(0, reply.nowMs - reply.startedMs)));
+  const contentLength = fault?.kind === "wrongLength" ? fault.contentLength : (declaredLength ?? length);
+  // Last, because Node refuses a Content-Disposition with bytes above 0x7f that comes after it.
+  if (contentLength !== null) headers.push("Content-Length", contentLength);
   return headers;
 }
 
@@ -83,12 +88,17 @@ async function sendBody(body: NonNullable<Answer["body"]>, reply: Reply, fault: 
   if (fault?.kind === "resetMidBody") return resetWhenFlushed(reply);
   if (fault?.kind === "shortBody") return endSocket(response);
   if (fault?.kind === "stallMidBody") {
-    response.flushHeaders();
+    flushHead(response);
     await reply.stall();
     if (!(await writeChunks(response, source.chunks(cut, end, CHUNK_BYTES), 0))) return;
   }
   if (fault?.kind === "longBody") response.write(Buffer.alloc(fault.extraBytes, "x"));
   response.end();
+}
+
+/** Sends the head now; Node's own flushHeaders() would write latin1 as UTF-8. */
+function flushHead(response: ServerResponse): void {
+  response.write("", "latin1");
 }
 
 /** How much of the body goes out before the fault; all of it for faults that are none of the body. */
@@ -116,7 +126,7 @@ async function drained(response: ServerResponse): Promise<void> {
 }
 
 async function resetWhenFlushed(reply: Reply): Promise<void> {
-  reply.response.flushHeaders();
+  flushHead(reply.response);
   await new Promise<void>((resolve) => {
     if (reply.response.socket === null) resolve();
     else reply.response.socket.write("", () => resolve());
@@ -127,7 +137,7 @@ async function resetWhenFlushed(reply: Reply): Promise<void> {
 }
 
 function endSocket(response: ServerResponse): void {
-  response.flushHeaders();
+  flushHead(response);
   response.socket?.destroySoon();
 }
 

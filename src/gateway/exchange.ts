@@ -245,7 +245,8 @@ function flushSoon(ctx: RequestContext): void {
   setTimeout(() => {
     const waiting = unflushed;
     unflushed = [];
-    for (const { res, sentBytes } of waiting) if (sentBytes === 0 && !res.writableEnded) res.flushHeaders();
+    // Not flushHeaders(), which writes UTF-8: header values are bytes, held as latin1.
+    for (const { res, sentBytes } of waiting) if (sentBytes === 0 && !res.writableEnded) res.write("", "latin1");
   }, FLUSH_DELAY_MS);
 }
 

@@ -23,6 +23,8 @@ export interface RunningRequest {
   onClientIdle(): void;
   /** The client has shut down its sending side. */
   onClientHalfClosed(): void;
+  /** What arrived is not HTTP: the request's own body if that is incomplete, else something behind it. */
+  onMalformed(message: string): void;
 }
 
 const NO_ROUTE: Denial = Object.freeze({
@@ -52,7 +54,7 @@ export function handleRequest(
   gateway: Gateway,
   req: IncomingMessage,
   res: ServerResponse,
-  onClose: (request: RunningRequest) => void,
+  onClose: () => void,
 ): RunningRequest {
   if (ending.has(req.socket) || req.socket.writableEnded) return dropRequest(req, onClose);
   const ctx = new RequestContext(gateway, req, res, nextRequestId(), performance.now());
@@ -60,17 +62,14 @@ export function handleRequest(
   const request = new Request(ctx, exchange);
   ctx.routeStats.inFlight += 1;
   res.on("drain", () => exchange.resume());
-  const end = (): void => {
-    req.socket.off("close", end);
+  res.on("close", () => {
     if (!res.writableFinished) {
       ctx.noteError(CLIENT_GONE);
       exchange.abort();
     }
     finish(ctx, performance.now());
-    onClose(request);
-  };
-  res.on("close", end);
-  if (res.socket === null) watchUnassigned(req.socket, end);
+    onClose();
+  });
   try {
     runStages(ctx, exchange);
   } catch (error) {
@@ -80,20 +79,13 @@ export function handleRequest(
   return request;
 }
 
-/** Behind another answer Node has not given the response its socket yet, and would not tell it when that closes. */
-function watchUnassigned(socket: Socket, end: () => void): void {
-  // One for each request of a pipeline is no leak.
-  socket.setMaxListeners(0);
-  socket.on("close", end);
-}
-
-function dropRequest(req: IncomingMessage, onClose: (request: RunningRequest) => void): RunningRequest {
+function dropRequest(req: IncomingMessage, onClose: () => void): RunningRequest {
   req.resume();
-  process.nextTick(onClose, DROPPED);
+  process.nextTick(onClose);
   return DROPPED;
 }
 
-const DROPPED: RunningRequest = Object.freeze({ onClientIdle() {}, onClientHalfClosed() {} });
+const DROPPED: RunningRequest = Object.freeze({ onClientIdle() {}, onClientHalfClosed() {}, onMalformed() {} });
 
 const CLIENT_GONE: Denial = Object.freeze({
   code: "CLIENT_GONE",
@@ -173,6 +165,14 @@ class Request implements RunningRequest {
     this.#exchange.abort();
     if (isHeadSent) res.destroy();
     else respondError(this.#ctx, new GatewayError("REQUEST_TIMEOUT", "The body of the request stopped arriving."));
+  }
+
+  onMalformed(message: string): void {
+    const { req, res, isHeadSent } = this.#ctx;
+    if (req.complete) return;
+    this.#exchange.abort();
+    if (isHeadSent) res.destroy();
+    else respondError(this.#ctx, new GatewayError("MALFORMED_REQUEST", message));
   }
 
   onClientHalfClosed(): void {

@@ -12,16 +12,23 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
   const connection = headerValue(upstream, "connection");
   const named = connection === undefined ? null : connectionNamed(connection);
   const headers: string[] = [];
+  let lengthAt = -1;
+  let hasDispositionAfterLength = false;
   for (let i = 0; i < upstream.length; i += 2) {
     const name = upstream[i] as string;
     const value = upstream[i + 1] as string;
     const lowerName = name.toLowerCase();
     if (HOP_BY_HOP.has(lowerName) || named?.has(lowerName) === true) continue;
-    if (lowerName === "content-length") ctx.remainingBytes = Number(value);
+    if (lowerName === "content-length") {
+      lengthAt = headers.length;
+      ctx.remainingBytes = Number(value);
+    } else if (lowerName === "content-disposition") hasDispositionAfterLength = lengthAt !== -1;
     else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
     else if (lowerName === "x-oss-ec") ctx.ossEc = value;
     headers.push(name, lowerName === "location" ? rewriteLocation(ctx, value) : value);
   }
+  // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.
+  if (hasDispositionAfterLength) headers.push(...headers.splice(lengthAt, 2));
   if (ctx.req.method === "HEAD" || status === 204 || status === 304) ctx.remainingBytes = -1;
   return headers;
 }

@@ -16,12 +16,23 @@ export interface ListenerOptions {
 
 const UNROUTED_ID = "0".repeat(24);
 
+/** Requests that may wait behind another on one connection before reading from it stops. */
+const MAX_WAITING = 8;
+
+/** A connection serves one request at a time, in their order; what a client pipelines behind it waits. */
+interface Connection {
+  running: RunningRequest | null;
+  readonly waiting: (readonly [req: IncomingMessage, res: ServerResponse])[];
+  /** What came after the running request is not HTTP: the connection ends with its answer. */
+  isBroken: boolean;
+}
+
 /** One listening socket and its connections. */
 export class Listener {
   readonly name: string;
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #connections = new Map<Socket, Set<RunningRequest>>();
+  readonly #connections = new Map<Socket, Connection>();
   /** One too many; they get an answer and end. */
   readonly #refused = new Set<Socket>();
 
@@ -95,44 +106,60 @@ export class Listener {
 
   #track(socket: Socket): void {
     const { stats } = this.#options.gateway;
-    const running = new Set<RunningRequest>();
+    const connection: Connection = { running: null, waiting: [], isBroken: false };
     stats.openConnections += 1;
-    this.#connections.set(socket, running);
-    socket.on("end", () => {
-      for (const request of running) request.onClientHalfClosed();
-    });
+    this.#connections.set(socket, connection);
+    socket.on("end", () => connection.running?.onClientHalfClosed());
     socket.on("close", () => {
       stats.openConnections -= 1;
+      connection.waiting.length = 0;
       this.#connections.delete(socket);
     });
   }
 
   #serve(req: IncomingMessage, res: ServerResponse): void {
-    const running = this.#connections.get(req.socket);
-    const request = handleRequest(this.#options.gateway, req, res, (ended) => {
-      running?.delete(ended);
-      if (this.#options.gateway.isDraining()) this.#server.closeIdleConnections();
+    const connection = this.#connections.get(req.socket);
+    if (connection === undefined) return;
+    if (connection.running === null) {
+      this.#begin(connection, req, res);
+      return;
+    }
+    connection.waiting.push([req, res]);
+    if (connection.waiting.length >= MAX_WAITING) req.socket.pause();
+  }
+
+  #begin(connection: Connection, req: IncomingMessage, res: ServerResponse): void {
+    const { gateway } = this.#options;
+    connection.running = handleRequest(gateway, req, res, () => {
+      connection.running = null;
+      if (connection.isBroken) req.socket.destroySoon();
+      const next = connection.waiting.shift();
+      if (next !== undefined) {
+        this.#begin(connection, ...next);
+        if (connection.waiting.length < MAX_WAITING) req.socket.resume();
+      } else if (gateway.isDraining()) this.#server.closeIdleConnections();
     });
-    running?.add(request);
   }
 
   #onIdle(socket: Socket): void {
-    const running = this.#connections.get(socket);
-    if (running === undefined || running.size === 0) {
-      socket.destroy();
-      return;
-    }
-    for (const request of running) request.onClientIdle();
+    const running = this.#connections.get(socket)?.running;
+    if (running === undefined || running === null) socket.destroy();
+    else running.onClientIdle();
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const running = this.#connections.get(socket);
-    // A connection that broke has nobody to answer, and in the middle of an answer another one would be a lie.
-    if (error.code === "ECONNRESET" || (running !== undefined && running.size > 0)) {
+    const connection = this.#connections.get(socket);
+    // A connection that broke has nobody to answer.
+    if (error.code === "ECONNRESET" || connection === undefined) {
       socket.destroy();
       return;
     }
     const { code, message } = parserRefusal(error);
+    if (connection.running !== null) {
+      connection.isBroken = true;
+      connection.running.onMalformed(message);
+      return;
+    }
     this.#countUnrouted(code);
     refuseConnection(socket, code, message, UNROUTED_ID);
   }

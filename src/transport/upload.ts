@@ -156,7 +156,8 @@ class Upload implements Exchange {
     if (contentLength === null) proxyReq.setHeader("Transfer-Encoding", "chunked");
     else proxyReq.setHeader("Content-Length", contentLength);
     if (expectsContinue) proxyReq.setHeader("Expect", "100-continue");
-    proxyReq.flushHeaders();
+    // Not flushHeaders(), which writes UTF-8: header values are bytes, held as latin1.
+    proxyReq.write("", "latin1");
   }
 
   #onMaySend(): void {

@@ -91,31 +91,27 @@ t.test("a key that begins with the bucket's own name", async (t) => {
   });
 });
 
-t.test(
-  "metadata in Chinese arrives byte for byte",
-  { todo: "the head of an upload is written as UTF-8" },
-  async (t) => {
-    const { emulator, gateway } = await startWorld(t);
-    for (const { version, authorizationV4 } of VERSIONS) {
-      await t.test(`signing ${version} with headerEncoding latin1, the bytes of UTF-8`, async (t) => {
-        const client = ossClient(t, { endpoint: gateway.url, headerEncoding: "latin1", authorizationV4 });
-        const options = { meta: { author: "张三", plain: "x" } };
-        await client.put("meta.txt", Buffer.from("x"), options);
-        const { metadata } = emulator.getObject(BUCKET, "meta.txt") ?? { metadata: [] };
-        const asUtf8 = (name: string) => Buffer.from(headerValue(metadata, name) ?? "", "latin1").toString();
-        t.equal(asUtf8("x-oss-meta-author"), "张三");
-        const { meta } = await client.head("meta.txt");
-        t.equal(Buffer.from(meta?.author ?? "", "latin1").toString(), "张三", "and comes back the same");
-        const small = await client.get("meta.txt");
-        t.equal(Buffer.from(small.res.headers["x-oss-meta-author"] ?? "", "latin1").toString(), "张三");
-        await client.put("large.txt", Buffer.alloc(500_000), options);
-        const large = await client.getStream("large.txt");
-        t.equal(Buffer.from(String(large.res.headers["x-oss-meta-author"]), "latin1").toString(), "张三");
-        large.stream.resume();
-      });
-    }
-  },
-);
+t.test("metadata in Chinese arrives byte for byte", async (t) => {
+  const { emulator, gateway } = await startWorld(t);
+  for (const { version, authorizationV4 } of VERSIONS) {
+    await t.test(`signing ${version} with headerEncoding latin1, the bytes of UTF-8`, async (t) => {
+      const client = ossClient(t, { endpoint: gateway.url, headerEncoding: "latin1", authorizationV4 });
+      const options = { meta: { author: "张三", plain: "x" } };
+      await client.put("meta.txt", Buffer.from("x"), options);
+      const { metadata } = emulator.getObject(BUCKET, "meta.txt") ?? { metadata: [] };
+      const asUtf8 = (name: string) => Buffer.from(headerValue(metadata, name) ?? "", "latin1").toString();
+      t.equal(asUtf8("x-oss-meta-author"), "张三");
+      const { meta } = await client.head("meta.txt");
+      t.equal(Buffer.from(meta?.author ?? "", "latin1").toString(), "张三", "and comes back the same");
+      const small = await client.get("meta.txt");
+      t.equal(Buffer.from(small.res.headers["x-oss-meta-author"] ?? "", "latin1").toString(), "张三");
+      await client.put("large.txt", Buffer.alloc(500_000), options);
+      const large = await client.getStream("large.txt");
+      t.equal(Buffer.from(String(large.res.headers["x-oss-meta-author"]), "latin1").toString(), "张三");
+      large.stream.resume();
+    });
+  }
+});
 
 t.test("a raw UTF-8 Content-Disposition comes back byte for byte, whatever the size of the body", async (t) => {
   const { emulator, gateway } = await startWorld(t);
