@@ -1,0 +1,119 @@
+import t from "tap";
+import { ERROR_CODES, ERRORS } from "../../../src/core/errors.js";
+import { SIGNATURE_CLASSES } from "../../../src/signing/types.js";
+import { createMetrics } from "../../../src/telemetry/metrics.js";
+import { METHOD_LABELS, STATUS_LABELS, Stats } from "../../../src/telemetry/stats.js";
+
+function fixture() {
+  const stats = new Stats(SIGNATURE_CLASSES.length);
+  const upstreams = [{ id: "media", addresses: 3, setAside: 1, inFlight: 2 }];
+  const registry = createMetrics({ stats, version: "1.2.3", upstreams: () => upstreams });
+  const ours = async (): Promise<string[]> =>
+    (await registry.metrics()).split("\n").filter((line) => line.startsWith("ossgate_"));
+  return { stats, registry, ours };
+}
+
+t.test("what is counted is printed at the next scrape, and again at the one after", async (t) => {
+  const { stats, ours } = fixture();
+  const route = stats.route("files");
+  route.countRequest(SIGNATURE_CLASSES.indexOf("anonymous"), "GET", 206);
+  route.countRequest(SIGNATURE_CLASSES.indexOf("anonymous"), "GET", 200);
+  route.countError("UPSTREAM_RESET");
+  route.receivedBytes = 7;
+  route.sentBytes = 8;
+  route.inFlight = 3;
+  route.retries = 4;
+  stats.openConnections = 5;
+  stats.connectionsTotal = 6;
+  stats.connectionsRefused = 1;
+  stats.droppedLogLines = 9;
+  Object.assign(stats.upstream("media"), { dnsChanges: 2, dnsLookUpsOk: 11, dnsLookUpsFailed: 12, setAside: 13 });
+  for (let scrape = 0; scrape < 2; scrape += 1) {
+    const lines = new Set(await ours());
+    for (const line of [
+      `ossgate_build_info{version="1.2.3",node="${process.version}"} 1`,
+      'ossgate_requests_total{route="files",method="GET",status="2xx",signature="anonymous"} 2',
+      'ossgate_errors_total{route="files",code="UPSTREAM_RESET",origin="upstream"} 1',
+      'ossgate_received_bytes_total{route="files"} 7',
+      'ossgate_sent_bytes_total{route="files"} 8',
+      'ossgate_requests_in_flight{route="files"} 3',
+      'ossgate_upstream_retries_total{route="files"} 4',
+      "ossgate_client_connections 5",
+      "ossgate_client_connections_total 6",
+      "ossgate_client_connections_refused_total 1",
+      "ossgate_log_lines_dropped_total 9",
+      'ossgate_upstream_addresses{bucket="media"} 3',
+      'ossgate_upstream_addresses_set_aside{bucket="media"} 1',
+      'ossgate_upstream_requests_in_flight{bucket="media"} 2',
+      'ossgate_dns_changes_total{bucket="media"} 2',
+      'ossgate_dns_lookups_total{bucket="media",outcome="ok"} 11',
+      'ossgate_dns_lookups_total{bucket="media",outcome="failed"} 12',
+      'ossgate_upstream_set_aside_total{bucket="media"} 13',
+    ]) {
+      t.ok(lines.has(line), line);
+    }
+  }
+});
+
+t.test("a histogram is cumulative, in seconds, and ends with +Inf", async (t) => {
+  const { stats, ours } = fixture();
+  for (const durationMs of [1, 5, 6, 700_000]) stats.route("files").durations.observe(durationMs);
+  const lines = (await ours()).filter((line) => /^ossgate_request_duration_seconds.*route="files"/.test(line));
+  const value = (part: string): number =>
+    Number(
+      lines
+        .find((line) => line.includes(part))
+        ?.split(" ")
+        .at(-1),
+    );
+  t.equal(value('le="0.005"'), 2);
+  t.equal(value('le="0.01"'), 3);
+  t.equal(value('le="300"'), 3);
+  t.equal(value('le="+Inf"'), 4);
+  t.equal(value("_count"), 4);
+  t.equal(value("_sum"), 700.012);
+});
+
+t.test("the text is Prometheus's: each metric has its help and its type once, before its values", async (t) => {
+  const { stats, registry } = fixture();
+  stats.route("files").durations.observe(1);
+  const text = await registry.metrics();
+  const types = [...text.matchAll(/^# TYPE (ossgate_\S+) (\S+)$/gm)].map(([, name, type]) => [name, type] as const);
+  t.equal(new Set(types.map(([name]) => name)).size, types.length);
+  for (const [name = "", type] of types) {
+    t.match(text, `# HELP ${name} `);
+    if (type === "counter") t.match(name, /_total$/);
+    if (type === "histogram") t.match(name, /_seconds$/);
+  }
+  const named = new Set(types.map(([name]) => name));
+  for (const [, name = ""] of text.matchAll(/^(ossgate_[a-z_]+)/gm)) {
+    t.ok(named.has(name) || named.has(name.replace(/_(bucket|sum|count)$/, "")), name);
+  }
+});
+
+t.test("labels come from closed sets, whatever was asked for", async (t) => {
+  const { stats, ours } = fixture();
+  const route = stats.route("files");
+  for (const method of [...METHOD_LABELS, "EVIL\n", "x".repeat(1000), "get"]) {
+    for (const status of [0, 100, 204, 301, 404, 499, 503, 999]) {
+      for (let signature = 0; signature < SIGNATURE_CLASSES.length; signature += 1) {
+        route.countRequest(signature, method, status);
+      }
+    }
+  }
+  for (const code of ERROR_CODES) route.countError(code);
+  const lines = await ours();
+  const requests = lines.filter((line) => line.startsWith("ossgate_requests_total"));
+  t.equal(requests.length, SIGNATURE_CLASSES.length * METHOD_LABELS.length * STATUS_LABELS.length);
+  const errors = lines.filter((line) => line.startsWith("ossgate_errors_total"));
+  t.equal(errors.length, ERROR_CODES.length);
+  for (const code of ERROR_CODES) {
+    t.ok(errors.some((line) => line.includes(`code="${code}",origin="${ERRORS[code].origin}"`)));
+  }
+});
+
+t.test("the process's own metrics are there too", async (t) => {
+  const text = await fixture().registry.metrics();
+  t.match(text, /^process_resident_memory_bytes \d+$/m);
+  t.match(text, /^nodejs_version_info\{/m);
+});
