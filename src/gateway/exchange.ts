@@ -35,7 +35,8 @@ export class RequestExchange implements ExchangeSink {
     const { upstream } = this.#ctx.bucket as CompiledBucket;
     upstream.retryBudget.earn();
     if (upstream.isFull) {
-      const detail = `All connections to ${upstream.options.host} are busy, and as many requests wait. Raise the bucket's connections or lower the load.`;
+      const detail =
+        "All connections to this bucket are busy, and as many requests wait. Raise the bucket's connections or lower the load.";
       respondError(this.#ctx, new GatewayError("GATEWAY_BUSY", detail));
       return;
     }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type Denial, GatewayError } from "../core/errors.js";
@@ -6,6 +5,7 @@ import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { finish } from "./finish.js";
 import { type Gateway, RequestContext } from "./request-context.js";
+import { nextRequestId } from "./request-id.js";
 import { closesConnection, respondError } from "./respond.js";
 import { prepare } from "./upstream-request.js";
 
@@ -32,15 +32,6 @@ const NO_ROUTE: Denial = Object.freeze({
   reason:
     "No route of this gateway serves this host and path. Check the URL, or add the host to a route's match.hosts.",
 });
-
-const requestIdPrefix = randomBytes(6).toString("hex").toUpperCase();
-let requestCount = 0;
-
-/** 24 upper-case hex digits, as OSS's own: random for each process, then a count. */
-function nextRequestId(): string {
-  requestCount += 1;
-  return requestIdPrefix + requestCount.toString(16).toUpperCase().padStart(12, "0");
-}
 
 /** Connections that end with an answer which is decided already. */
 const ending = new WeakSet<Socket>();

@@ -62,7 +62,7 @@ export function respondError(ctx: RequestContext, error: GatewayError | Denial):
   const { res, req } = ctx;
   const answer: LocalAnswer = {
     code: error.code,
-    message: error instanceof GatewayError ? error.message : error.reason,
+    message: clientMessage(error),
     requestId: ctx.requestId,
     hostId: ctx.rawHost,
   };
@@ -79,6 +79,27 @@ export function respondError(ctx: RequestContext, error: GatewayError | Denial):
   res.writeHead(ctx.status, headers);
   if (req.method !== "HEAD") ctx.sentBytes = Buffer.byteLength(xml);
   res.end(xml);
+}
+
+const UPSTREAM_FAULTS: Partial<Record<ErrorCode, string>> = {
+  UPSTREAM_NAME_NOT_RESOLVED: "No address of OSS is known at the moment.",
+  UPSTREAM_REFUSED: "OSS did not take the connection.",
+  UPSTREAM_TLS: "The connection to OSS could not be secured.",
+  UPSTREAM_RESET: "The connection to OSS broke.",
+  UPSTREAM_STALE_CONNECTION: "The connection to OSS broke.",
+  UPSTREAM_BAD_RESPONSE: "The answer of OSS is not valid HTTP.",
+  UPSTREAM_TRUNCATED: "The answer of OSS ended early.",
+  UPSTREAM_CONNECT_TIMEOUT: "OSS could not be reached in time.",
+  UPSTREAM_HEADERS_TIMEOUT: "OSS did not answer in time.",
+  UPSTREAM_BODY_TIMEOUT: "OSS stopped sending.",
+};
+
+/** What a client may know: the cause of an upstream's fault names addresses, and is for the operator's log. */
+function clientMessage(error: GatewayError | Denial): string {
+  if (!(error instanceof GatewayError)) return error.reason;
+  const fault = UPSTREAM_FAULTS[error.code];
+  if (fault === undefined) return error.message;
+  return `${fault} Try again; the gateway's log tells the cause under this request id.`;
 }
 
 /** Whether the connection must end with this answer: part of a body may still come, or the program is going down. */

@@ -31,8 +31,6 @@ export function prepare(ctx: RequestContext): Denial | null {
     rawTarget: rawPath === ctx.rawPath ? ctx.rawTarget : rawPath + ctx.rawSuffix,
     headers: relayedHeaders(ctx, route, chooseHost(ctx, route, ctx.bucket as CompiledBucket)),
   };
-  // http-proxy-3 parses it as a URL before our own target replaces it there, and throws for one that begins with `/\`.
-  ctx.req.url = "/";
   return null;
 }
 

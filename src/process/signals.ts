@@ -14,9 +14,9 @@ export function untilStopped(gateway: GatewayProcess, onStop?: () => Promise<voi
       }
       isStopping = true;
       const { shutdownTimeoutMs } = gateway.config.limits;
+      const stopped = gateway.stop(shutdownTimeoutMs);
       gateway.log.info({ signal, shutdownTimeoutMs }, "stopping: nothing new is accepted, what runs may finish");
-      gateway
-        .stop(shutdownTimeoutMs)
+      stopped
         .then(() => onStop?.())
         .then(() => {
           gateway.log.info("stopped");

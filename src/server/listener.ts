@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { LimitsConfig, SocketAddress } from "../config/gateway-config.js";
+import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
+import { nextRequestId } from "../gateway/request-id.js";
 import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
 
@@ -13,8 +15,6 @@ export interface ListenerOptions {
   readonly limits: LimitsConfig;
   readonly gateway: Gateway;
 }
-
-const UNROUTED_ID = "0".repeat(24);
 
 /** Requests that may wait behind another on one connection before reading from it stops. */
 const MAX_WAITING = 8;
@@ -46,8 +46,7 @@ export class Listener {
     this.#server.on("checkContinue", (req, res) => this.#serve(req, res));
     this.#server.on("checkExpectation", (req, res) => this.#serve(req, res));
     this.#server.on("connect", (_req, socket: Socket) => {
-      refuseConnection(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.", UNROUTED_ID);
-      this.#countUnrouted("METHOD_NOT_ALLOWED");
+      this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.");
     });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#onClientError(error, socket),
@@ -95,8 +94,7 @@ export class Listener {
         this.#refused.add(socket);
         socket.on("close", () => this.#refused.delete(socket));
         const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
-        refuseConnection(socket, "GATEWAY_BUSY", message, UNROUTED_ID);
-        this.#countUnrouted("GATEWAY_BUSY");
+        this.#refuse(socket, "GATEWAY_BUSY", message);
         return;
       }
       this.#track(socket);
@@ -149,8 +147,8 @@ export class Listener {
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#connections.get(socket);
-    // A connection that broke has nobody to answer.
-    if (error.code === "ECONNRESET" || connection === undefined) {
+    // A connection that broke, or was shut down in the middle of a request, has nobody to answer.
+    if (error.code === "ECONNRESET" || error.code === "HPE_INVALID_EOF_STATE" || connection === undefined) {
       socket.destroy();
       return;
     }
@@ -160,12 +158,36 @@ export class Listener {
       connection.running.onMalformed(message);
       return;
     }
-    this.#countUnrouted(code);
-    refuseConnection(socket, code, message, UNROUTED_ID);
+    this.#refuse(socket, code, message);
   }
 
-  #countUnrouted(code: Parameters<Gateway["stats"]["unrouted"]["countError"]>[0]): void {
-    this.#options.gateway.stats.unrouted.countError(code);
+  /** Answers, counts and logs where there is no request to do it for. */
+  #refuse(socket: Socket, code: ErrorCode, message: string): void {
+    const { stats, accessLog } = this.#options.gateway;
+    if ((this.#connections.get(socket)?.running ?? null) !== null) {
+      // In the middle of an answer another one would be a lie.
+      socket.destroy();
+      return;
+    }
+    const requestId = nextRequestId();
+    stats.unrouted.countError(code);
+    accessLog.write({
+      requestId,
+      client: socket.remoteAddress ?? "",
+      host: "",
+      method: "",
+      target: "",
+      protocol: "",
+      route: stats.unrouted.route,
+      status: ERRORS[code].status,
+      signature: "anonymous",
+      receivedBytes: 0,
+      sentBytes: 0,
+      durationMs: 0,
+      error: code,
+      detail: message,
+    });
+    refuseConnection(socket, code, message, requestId);
   }
 }
 

@@ -12,7 +12,7 @@ let lingering = 0;
  * many. Then the connection ends, read for a while so that the client can see why.
  */
 export function refuseConnection(socket: Socket, code: ErrorCode, message: string, requestId: string): void {
-  if (!socket.writable || socket.bytesWritten > 0 || lingering >= MAX_LINGERING) {
+  if (!socket.writable || lingering >= MAX_LINGERING) {
     socket.destroy();
     return;
   }

@@ -134,6 +134,8 @@ class Upload implements Exchange {
     this.#watchIdle();
     // http-proxy-3 copies the parsed, joined headers; ours are set in onSocket from the raw pairs.
     req.headers = {};
+    // It parses this as a URL, and throws for one that begins with `/\`; onSocket sets the target that is sent.
+    req.url = "/";
     const agent = new HttpAgent({ keepAlive: false });
     agent.createConnection = () => socket;
     const target = { protocol: "http:", host: this.#pool.address, port: this.#pool.upstream.options.port };
