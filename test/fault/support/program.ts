@@ -1,6 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -74,11 +73,4 @@ export class Program {
   #look(): void {
     for (const look of [...this.#waiting]) look();
   }
-}
-
-/** Writes a file into a directory of the test's own. @returns its path */
-export function writeTemporary(t: Test, name: string, text: string): string {
-  const path = join(t.testdir(), name);
-  writeFileSync(path, text);
-  return path;
 }

@@ -10,6 +10,9 @@ import {
   Stats,
 } from "../../../src/telemetry/stats.js";
 
+type MethodLabel = (typeof METHOD_LABELS)[number];
+type StatusLabel = (typeof STATUS_LABELS)[number];
+
 t.test("a duration is counted in the first bucket whose bound it does not exceed", async (t) => {
   for (const [index, boundS] of DURATION_BOUNDS_S.entries()) {
     for (const [durationMs, bucket] of [
@@ -49,7 +52,12 @@ t.test("every signature class, method and status class has a place of its own", 
 });
 
 t.test("a request is counted under the labels that it has, or the ones for all others", async (t) => {
-  const rows: readonly (readonly [method: string, status: number, methodLabel: string, statusLabel: string])[] = [
+  const rows: readonly (readonly [
+    method: string,
+    status: number,
+    methodLabel: MethodLabel,
+    statusLabel: StatusLabel,
+  ])[] = [
     ["GET", 200, "GET", "2xx"],
     ["HEAD", 304, "HEAD", "3xx"],
     ["PUT", 499, "PUT", "4xx"],
@@ -63,8 +71,8 @@ t.test("a request is counted under the labels that it has, or the ones for all o
   for (const [method, status, methodLabel, statusLabel] of rows) {
     const route = new RouteStats("files", 3);
     route.countRequest(2, method, status);
-    const methodIndex = METHOD_LABELS.findIndex((label) => label === methodLabel);
-    const statusIndex = STATUS_LABELS.findIndex((label) => label === statusLabel);
+    const methodIndex = METHOD_LABELS.indexOf(methodLabel);
+    const statusIndex = STATUS_LABELS.indexOf(statusLabel);
     t.equal(route.requests.indexOf(1), requestsIndex(2, methodIndex, statusIndex), `${method} ${status}`);
     t.equal(
       route.requests.reduce((sum, count) => sum + count),
