@@ -24,7 +24,8 @@ export function openSockets(port: number): readonly Socket[] {
 /** Resolves when the server on this port has no connection left. */
 export async function clientsGone(port: number): Promise<void> {
   for (let open = openSockets(port); open.length > 0; open = openSockets(port)) {
-    await Promise.all(open.map((socket) => once(socket, "close").catch(() => {})));
+    // Not once(): an error would settle it before the socket is closed, and this loop would never let it close.
+    await Promise.all(open.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
   }
 }
 
