@@ -108,7 +108,7 @@ const limits = mapOf({
 
 const dns = mapOf({
   minTtl: withDefault(
-    duration({ min: "0s", max: "24h", example: "5s" }),
+    duration({ min: "1ms", max: "24h", example: "5s" }),
     "5s",
     "An answer is used at least this long, also when its own TTL is shorter.",
   ),
@@ -204,7 +204,11 @@ const bucket = mapOf({
     "/etc/ossgate/tls/private-ca.pem",
   ),
   dns: withDefault(dns, {}, "How the endpoint's name becomes addresses."),
-  connections: withDefault(wholeNumber(1, 65_535), 256, "Upstream connections for each address."),
+  connections: withDefault(
+    wholeNumber(1, 65_535),
+    256,
+    "Upstream connections for each address, uploads included. An upload that finds them all taken is answered 503; a download waits for one.",
+  ),
   timeouts: withDefault(timeouts, {}, "How long OSS may take."),
 });
 

@@ -29,6 +29,7 @@ export const ERRORS = {
   DOT_SEGMENT: row(400, "client", "never", "InvalidObjectName"),
   INVALID_HOST: row(400, "client", "never", "InvalidHost"),
   SIGNATURE_WOULD_BREAK: row(400, "client", "never", "SignatureCannotBeRelayed"),
+  HEADER_NOT_ALLOWED: row(400, "client", "never", "InvalidArgument"),
   UNSUPPORTED_ENCODING: row(400, "client", "never", "NotImplemented"),
   NO_ROUTE: row(404, "client", "never", "NoSuchRoute"),
   NO_SUCH_BUCKET: row(404, "client", "never", "NoSuchBucket"),

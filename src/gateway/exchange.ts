@@ -103,8 +103,10 @@ export class RequestExchange implements ExchangeSink {
   onInformation(status: number, rawHeaders: HeaderList): void {
     const { res, req, framing } = this.#ctx;
     if (req.httpVersionMinor === 0 || res.headersSent) return;
-    if (status === 100 && framing.expectsContinue) res.writeContinue();
-    else if (status === 102) res.writeProcessing();
+    if (status === 100 && framing.expectsContinue) {
+      this.#ctx.hasContinued = true;
+      res.writeContinue();
+    } else if (status === 102) res.writeProcessing();
     else if (status === 103) writeEarlyHints(this.#ctx, rawHeaders);
   }
 

@@ -152,10 +152,16 @@ class Request implements RunningRequest {
       return;
     }
     // The upstream is what is waited for; it has timers of its own.
-    if (req.complete || req.isPaused()) return;
+    if (req.complete || req.isPaused() || !this.#mayClientSend()) return;
     this.#exchange.abort();
     if (isHeadSent) res.destroy();
     else respondError(this.#ctx, new GatewayError("REQUEST_TIMEOUT", "The body of the request stopped arriving."));
+  }
+
+  /** Before the upstream's connection stands nothing is read, and a client that waits for a 100 sends nothing. */
+  #mayClientSend(): boolean {
+    const { exchange, framing, hasContinued } = this.#ctx;
+    return exchange?.bodyTaken === true && (!framing.expectsContinue || hasContinued);
   }
 
   onMalformed(message: string): void {

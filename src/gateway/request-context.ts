@@ -81,6 +81,8 @@ export class RequestContext {
   firstByteMs = 0;
   status = 0;
   isHeadSent = false;
+  /** The client, which waited for it, was told to send the body. */
+  hasContinued = false;
   /** Bytes of the answer that Content-Length still promises; `-1` when it promises nothing. */
   remainingBytes = -1;
   /** A write filled the client's socket, and the upstream waits for it to drain. */

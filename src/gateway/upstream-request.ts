@@ -25,7 +25,10 @@ export function prepare(ctx: RequestContext): Denial | null {
   if (route.bucket === null) rawPath = chooseBucket(ctx, route.choice as BucketChoice, rawPath);
   else ctx.bucket = route.bucket;
   checkSignatureSurvives(ctx, route);
-  if (route.rawKeyPrefix !== "") rawPath = `/${route.rawKeyPrefix}${rawPath.slice(1)}`;
+  if (route.rawKeyPrefix !== "") {
+    checkStaysInside(ctx);
+    rawPath = `/${route.rawKeyPrefix}${rawPath.slice(1)}`;
+  }
   ctx.upstreamRequest = {
     method: ctx.req.method ?? "",
     rawTarget: rawPath === ctx.rawPath ? ctx.rawTarget : rawPath + ctx.rawSuffix,
@@ -95,6 +98,18 @@ function checkSignatureSurvives(ctx: RequestContext, route: CompiledRoute): void
   throw new GatewayError(
     "SIGNATURE_WOULD_BREAK",
     `This route changes the key (${route.stripPrefix ? "stripPrefix" : "keyPrefix"}), and the client signed the key that it wrote. Use a route without stripPrefix and keyPrefix for signed requests.`,
+  );
+}
+
+/** Headers that name a second key, which the prefix would not be put before. */
+const NAMES_ANOTHER_KEY: readonly string[] = ["x-oss-copy-source", "x-oss-symlink-target"];
+
+function checkStaysInside(ctx: RequestContext): void {
+  const name = NAMES_ANOTHER_KEY.find((header) => headerValue(ctx.req.rawHeaders, header) !== undefined);
+  if (name === undefined) return;
+  throw new GatewayError(
+    "HEADER_NOT_ALLOWED",
+    `${name} names a key outside the keyPrefix of this route. Use a route without keyPrefix.`,
   );
 }
 

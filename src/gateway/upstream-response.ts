@@ -1,4 +1,4 @@
-import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValue } from "../core/headers.js";
+import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValues } from "../core/headers.js";
 import { hostOf } from "../core/host.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import type { RequestContext } from "./request-context.js";
@@ -9,8 +9,8 @@ import type { RequestContext } from "./request-context.js";
  * the log and the body need.
  */
 export function filterResponseHeaders(ctx: RequestContext, status: number, upstream: HeaderList): string[] {
-  const connection = headerValue(upstream, "connection");
-  const named = connection === undefined ? null : connectionNamed(connection);
+  const connection = headerValues(upstream, "connection").join();
+  const named = connection === "" ? null : connectionNamed(connection);
   const headers: string[] = [];
   let lengthAt = -1;
   let hasDispositionAfterLength = false;

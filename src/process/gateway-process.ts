@@ -35,7 +35,11 @@ export class GatewayProcess {
   /** @throws Error when a file that the configuration names cannot be read */
   constructor({ config, version, log, accessLog }: GatewayProcessOptions) {
     this.config = config;
-    this.log = log ?? createLog(config.log.level);
+    this.log =
+      log ??
+      createLog(config.log.level, () => {
+        this.stats.droppedLogLines += 1;
+      });
     this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
     this.runtime = new Runtime(config, this.stats, this.log);
     const metrics = createMetrics({ stats: this.stats, version, upstreams: () => this.#upstreamGauges() });

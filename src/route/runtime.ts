@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { endpointHost, endpointPort } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
@@ -54,7 +55,11 @@ function upstreamOptions(bucket: BucketConfig): UpstreamOptions {
 
 function readCaFile(path: string, alias: string): string {
   try {
-    return readFileSync(path, "utf8");
+    const text = readFileSync(path, "utf8");
+    const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+    if (blocks.length === 0) throw new Error(`${path} has no PEM certificate`);
+    for (const block of blocks) new X509Certificate(block);
+    return text;
   } catch (cause) {
     throw new Error(`buckets.${alias}.caFile: ${(cause as Error).message}`, { cause });
   }

@@ -5,6 +5,7 @@ import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
+import { maskTarget } from "../telemetry/access-log.js";
 import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
 
@@ -61,6 +62,8 @@ export class Listener {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, backlog: 4096 }, () => {
         this.#server.off("error", reject);
+        // An accept that fails, for want of a file descriptor say, must not end the program.
+        this.#server.on("error", (error) => this.#options.gateway.log.error({ cause: error.message }, "accept failed"));
         resolve(this.#server.address() as AddressInfo);
       });
     });
@@ -69,8 +72,10 @@ export class Listener {
   /** Accepts nothing new and closes what is idle; resolves when the last connection has ended. */
   drain(): Promise<void> {
     const drained = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    // Node takes a connection that never sent anything for busy; browsers open them ahead of need.
-    for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+    // Node takes a connection that has sent nothing, or part of a head, for busy; browsers open them ahead of need.
+    for (const [socket, { running, waiting }] of this.#connections) {
+      if (running === null && waiting.length === 0) socket.destroy();
+    }
     return drained;
   }
 
@@ -154,15 +159,19 @@ export class Listener {
     }
     const { code, message } = parserRefusal(error);
     if (connection.running !== null) {
+      if (connection.isBroken) return;
       connection.isBroken = true;
       connection.running.onMalformed(message);
       return;
     }
-    this.#refuse(socket, code, message);
+    // Node tells this again for each piece that still arrives; the first was answered.
+    if (connection.isBroken) return;
+    connection.isBroken = true;
+    this.#refuse(socket, code, message, requestLineOf(error));
   }
 
   /** Answers, counts and logs where there is no request to do it for. */
-  #refuse(socket: Socket, code: ErrorCode, message: string): void {
+  #refuse(socket: Socket, code: ErrorCode, message: string, { method, target } = NO_REQUEST_LINE): void {
     const { stats, accessLog } = this.#options.gateway;
     if ((this.#connections.get(socket)?.running ?? null) !== null) {
       // In the middle of an answer another one would be a lie.
@@ -175,8 +184,8 @@ export class Listener {
       requestId,
       client: socket.remoteAddress ?? "",
       host: "",
-      method: "",
-      target: "",
+      method,
+      target: maskTarget(target),
       protocol: "",
       route: stats.unrouted.route,
       status: ERRORS[code].status,
@@ -189,6 +198,15 @@ export class Listener {
     });
     refuseConnection(socket, code, message, requestId);
   }
+}
+
+const NO_REQUEST_LINE = { method: "", target: "" };
+
+/** The method and the target of a head that was refused, as far as its last packet shows them; for the log. */
+function requestLineOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): typeof NO_REQUEST_LINE {
+  const line = error.rawPacket?.toString("latin1", 0, 2_048).split("\r\n", 1)[0] ?? "";
+  const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
+  return { method, target };
 }
 
 function createHttpServer(limits: LimitsConfig): Server {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { errorHeaders, errorXml, linger } from "../gateway/respond.js";
 
-/** How many connections may be on their way out with an answer at a time; beyond that they are just closed. */
+/** How many connections may be on their way out with an answer at a time; beyond that they are closed behind it. */
 const MAX_LINGERING = 256;
 let lingering = 0;
 
@@ -12,14 +12,10 @@ let lingering = 0;
  * many. Then the connection ends, read for a while so that the client can see why.
  */
 export function refuseConnection(socket: Socket, code: ErrorCode, message: string, requestId: string): void {
-  if (!socket.writable || lingering >= MAX_LINGERING) {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }
-  lingering += 1;
-  socket.on("close", () => {
-    lingering -= 1;
-  });
   socket.on("error", () => socket.destroy());
   const { status } = ERRORS[code];
   const answer = { code, message, requestId, hostId: "" };
@@ -28,6 +24,14 @@ export function refuseConnection(socket: Socket, code: ErrorCode, message: strin
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   head += `Content-Length: ${Buffer.byteLength(xml)}\r\nConnection: close\r\n\r\n`;
+  if (lingering >= MAX_LINGERING) {
+    socket.end(head + xml, () => socket.destroy());
+    return;
+  }
+  lingering += 1;
+  socket.on("close", () => {
+    lingering -= 1;
+  });
   linger(socket);
   socket.write(head + xml);
   socket.destroySoon();
@@ -46,6 +50,8 @@ export function parserRefusal(error: NodeJS.ErrnoException): { readonly code: Er
         code: "MALFORMED_TARGET",
         message: "The request target is not a path in printable ASCII. Percent-encode every other byte of it.",
       };
+    case "HPE_PAUSED_H2_UPGRADE":
+      return { code: "MALFORMED_REQUEST", message: "HTTP/2 is not spoken here. Use HTTP/1.1." };
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { code: "REQUEST_TIMEOUT", message: "The head of the request did not arrive in time." };
     default:

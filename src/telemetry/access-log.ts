@@ -136,29 +136,43 @@ const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
   "x-oss-credential",
   "x-oss-access-key-id",
   "x-oss-security-token",
+  "awsaccesskeyid",
   "x-amz-signature",
   "x-amz-credential",
   "x-amz-security-token",
 ]);
 const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|%/i;
+/** A URL inside a parameter that is itself presigned; document viewers are given such. */
+const HOLDS_SIGNED_URL = /(?:signature|token|credential|accesskeyid|access-key-id)=/i;
+const USER_INFO = /^(https?:\/\/)[^/?#]*@/i;
 
-/** A target or a URL with the values of parameters that sign it, or would let someone else sign, replaced by `***`. */
+/** A target or a URL with everything replaced by `***` that signs it, or would let someone else in. */
 export function maskTarget(target: string): string {
-  const mark = target.indexOf("?");
-  if (mark === -1 || !MAY_HOLD_SECRET.test(target.slice(mark))) return target;
-  const masked = target
+  const plain = target.includes("@") ? target.replace(USER_INFO, "$1***@") : target;
+  const mark = plain.indexOf("?");
+  if (mark === -1 || !MAY_HOLD_SECRET.test(plain.slice(mark))) return plain;
+  return `${plain.slice(0, mark)}?${plain
     .slice(mark + 1)
     .split("&")
-    .map((pair) => {
-      const equals = pair.indexOf("=");
-      if (equals === -1) return pair;
-      const name = pair.slice(0, equals);
-      return SECRET_PARAMETERS.has(decodeName(name).toLowerCase()) ? `${name}=***` : pair;
-    });
-  return `${target.slice(0, mark)}?${masked.join("&")}`;
+    .map(maskPair)
+    .join("&")}`;
 }
 
-function decodeName(name: string): string {
+function maskPair(pair: string): string {
+  const equals = pair.indexOf("=");
+  if (equals === -1) return pair;
+  const name = pair.slice(0, equals);
+  const isSecret =
+    SECRET_PARAMETERS.has(decodeText(name).toLowerCase()) || HOLDS_SIGNED_URL.test(decodeFully(pair.slice(equals + 1)));
+  return isSecret ? `${name}=***` : pair;
+}
+
+/** A URL in a URL in a URL is as deep as it goes. */
+function decodeFully(value: string): string {
+  return decodeText(decodeText(decodeText(value)));
+}
+
+function decodeText(name: string): string {
   if (!name.includes("%")) return name;
   try {
     return decodeURIComponent(name);

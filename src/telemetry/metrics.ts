@@ -93,7 +93,7 @@ function registerProcess(registry: Registry, { stats, version }: MetricsSource):
   counter(
     registry,
     "ossgate_log_lines_dropped_total",
-    "Access log lines thrown away because their reader was too slow.",
+    "Lines of both logs thrown away because their reader was too slow.",
     [],
     (metric) => metric.inc(stats.droppedLogLines),
   );

@@ -18,12 +18,23 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
   #resume: (() => void) | null = null;
   #headSeen = false;
   #ended = false;
+  #status = 0;
+  #queueTimer: NodeJS.Timeout | undefined;
 
   constructor(sink: ExchangeSink, pool: AddressPool, fresh: boolean) {
     this.#sink = sink;
     this.#pool = pool;
     this.#fresh = fresh;
-    pool.upstream.inFlight += 1;
+    if (pool.begin()) this.#limitWait();
+  }
+
+  /** A connection may come free, but a request must not wait for ever: those that hold them may be slow readers. */
+  #limitWait(): void {
+    const limitMs = 2 * this.#pool.upstream.options.timeouts.connectMs;
+    this.#queueTimer = setTimeout(() => {
+      const detail = `No connection to the bucket came free in ${limitMs} ms. Raise the bucket's connections or lower the load.`;
+      this.onError(new GatewayError("GATEWAY_BUSY", detail));
+    }, limitMs);
   }
 
   abort(): void {
@@ -38,6 +49,7 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
 
   onConnect(abort: (error?: Error) => void): void {
     // The client may have gone while the request waited for a connection.
+    clearTimeout(this.#queueTimer);
     if (this.#ended) abort();
     else this.#abort = abort;
   }
@@ -50,6 +62,7 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
       return true;
     }
     this.#headSeen = true;
+    this.#status = status;
     this.#resume = resume;
     this.#sink.onHead(status, statusText, headers);
     return true;
@@ -68,7 +81,17 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
   onError(error: Error): void {
     if (this.#ended) return;
     this.#end();
+    if (this.#isBodilessWithLength(error)) {
+      this.#sink.onEnd();
+      return;
+    }
     this.#sink.onFail(toGatewayError(error, this.#pool.address, { headSeen: this.#headSeen, fresh: this.#fresh }));
+  }
+
+  /** A 304 may tell the length that a 200 would have (RFC 9110 §8.6); undici takes it for a body that did not come. */
+  #isBodilessWithLength(error: Error): boolean {
+    const isMismatch = (error as NodeJS.ErrnoException).code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH";
+    return isMismatch && (this.#status === 304 || this.#status === 204);
   }
 
   /** The dispatch itself was refused: the request is not one that undici can send. */
@@ -78,7 +101,8 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
 
   #end(): void {
     this.#ended = true;
-    this.#pool.upstream.inFlight -= 1;
+    clearTimeout(this.#queueTimer);
+    this.#pool.finish();
   }
 }
 

@@ -25,7 +25,7 @@ export function decideRetry(failed: FailedAttempt): RetryDecision {
   const { method, attempt, bodyTaken, error } = failed;
   if (bodyTaken || attempt >= MAX_ATTEMPTS) return "give-up";
   if (error.code === "UPSTREAM_STALE_CONNECTION") {
-    // DELETE is idempotent (RFC 9110 §9.2.2) and OSS answers 204 for a key that is gone, so a second one is harmless.
+    // DELETE is idempotent (RFC 9110 §9.2.2). Where versions are kept, a second one may leave a second delete marker.
     return IDEMPOTENT.has(method) || method === "DELETE" ? "fresh-connection" : "give-up";
   }
   if (error.retry === "safe") return "other-address";

@@ -44,6 +44,7 @@ class Upload implements Exchange {
   #timer: NodeJS.Timeout | undefined;
   /** The client need not wait any more before it sends the body. */
   #maySend: boolean;
+  readonly #findsAllTaken: boolean;
   bodyTaken = false;
 
   constructor(request: UpstreamRequest, source: UploadSource, pool: AddressPool, sink: ExchangeSink) {
@@ -52,10 +53,15 @@ class Upload implements Exchange {
     this.#pool = pool;
     this.#sink = sink;
     this.#maySend = !source.expectsContinue;
-    pool.upstream.inFlight += 1;
+    this.#findsAllTaken = pool.begin();
   }
 
   start(): void {
+    if (this.#findsAllTaken) {
+      const detail = "All connections to this bucket are busy. Raise the bucket's connections or lower the load.";
+      this.#fail(new GatewayError("GATEWAY_BUSY", detail));
+      return;
+    }
     const { connectMs } = this.#pool.upstream.options.timeouts;
     this.#timer = setTimeout(() => {
       const detail = `${this.#pool.address} did not answer in ${connectMs} ms.`;
@@ -229,7 +235,7 @@ class Upload implements Exchange {
   #end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#pool.upstream.inFlight -= 1;
+    this.#pool.finish();
   }
 }
 

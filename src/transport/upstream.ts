@@ -50,6 +50,8 @@ export class AddressPool {
   readonly pool: Pool;
   readonly upstream: Upstream;
   setAsideUntilMs = 0;
+  /** Requests that wait for or use a connection to this address. */
+  inFlight = 0;
   readonly #origin: string;
   readonly #clientOptions: Client.Options;
   #tlsSession: Buffer | undefined;
@@ -70,6 +72,18 @@ export class AddressPool {
       connect: countReads(tls ? tlsConnector(upstream) : slabConnector(timeouts.connectMs)),
     };
     this.pool = new Pool(this.#origin, { ...this.#clientOptions, connections });
+  }
+
+  /** Counts a request; {@link finish} must follow once. @returns whether it finds all connections taken */
+  begin(): boolean {
+    this.inFlight += 1;
+    this.upstream.inFlight += 1;
+    return this.inFlight > this.upstream.options.connections;
+  }
+
+  finish(): void {
+    this.inFlight -= 1;
+    this.upstream.inFlight -= 1;
   }
 
   /** A connection of its own for one request; it ends with the answer. */

@@ -89,7 +89,7 @@ for (const [written, hint] of BAD_ADDRESSES) {
 const GOOD_BUCKETS: readonly string[] = [
   "region: cn-beijing, dns: { servers: [100.100.2.136, 10.0.0.2:5353, '[fd00::1]:53'] }",
   "region: cn-beijing, dns: { addresses: [100.118.28.10, 'fd00::1'] }",
-  "region: cn-beijing, dns: { minTtl: 0s }",
+  "region: cn-beijing, dns: { minTtl: 1ms }",
   "region: any-thing-77, endpoint: accelerate",
 ];
 
