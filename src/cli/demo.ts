@@ -135,7 +135,7 @@ buckets:
     endpoint: "http://${upstream}"
 routes:
   - name: by-address
-    match: { hosts: ["${urlHost(listen.host)}"] }
+    match: { hosts: ["${urlHost(listen.host)}", localhost] }
     bucket: demo
     methods: [GET, HEAD, PUT, POST, DELETE]
   - name: by-domain
