@@ -69,7 +69,8 @@ function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
   return {
     onDnsChange(bucket, addresses, previous) {
       stats.upstream(bucket).dnsChanges += 1;
-      log.info({ bucket, addresses, previous }, "upstream addresses changed");
+      if (previous.length === 0) log.debug({ bucket, addresses }, "upstream addresses are known");
+      else log.info({ bucket, addresses, previous }, "upstream addresses changed");
     },
     onDnsLookUp(bucket, outcome) {
       const counters = stats.upstream(bucket);
