@@ -88,7 +88,7 @@ export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): A
 const NEWLINE = 0x0a;
 
 /**
- * An entry as one JSON line. Written out field by field: pino's general way took 20 us of a request's 70.
+ * An entry as one JSON line. Written out field by field: pino's general way took 13 to 24 us of a request's 70 to 80.
  * @param nowMs Unix milliseconds
  */
 export function accessLine(entry: AccessEntry, nowMs: number): string {
