@@ -10,7 +10,7 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   const buckets = Object.entries(parsed.buckets).map(([alias, bucket]) => [alias, toBucket(alias, bucket)] as const);
   return freezeDeep({
     listeners: parsed.listeners,
-    admin: parsed.admin,
+    admin: { ...parsed.admin, bearerSecret: null },
     log: parsed.log,
     limits: {
       headerSizeBytes: limits.headerSize,
@@ -21,6 +21,7 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
       connections: limits.connections,
       shutdownTimeoutMs: limits.shutdownTimeout,
     },
+    credentials: new Map(),
     buckets: new Map(buckets),
     routes: parsed.routes.map(toRoute),
   });
@@ -56,6 +57,13 @@ function toRoute(route: ParsedRoute): RouteConfig {
     hostHeader: route.hostHeader,
     methods: route.methods,
     auth: route.auth,
+    sign: null,
+    clientSignatures: "refuse",
+    operations: [],
+    allow: null,
+    satisfy: "any",
+    deny: { clients: [] },
+    hls: null,
     limits: { bodySizeBytes: route.limits.bodySize },
     requestHeaders: route.requestHeaders,
   };

@@ -11,7 +11,7 @@ import type { AddressPool } from "../transport/upstream.js";
 
 /** What all requests of one listener share. */
 export interface Gateway {
-  readonly table: RouteTable;
+  readonly table: RouteTable<CompiledRoute>;
   readonly limits: {
     readonly headerCount: number;
     readonly targetSizeBytes: number;

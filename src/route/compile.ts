@@ -13,7 +13,7 @@ export function compileRoutes(
   config: GatewayConfig,
   upstreams: ReadonlyMap<string, Upstream>,
   stats: Stats,
-): ReadonlyMap<string, RouteTable> {
+): ReadonlyMap<string, RouteTable<CompiledRoute>> {
   const buckets = new Map<string, CompiledBucket>();
   for (const [alias, bucket] of config.buckets) {
     buckets.set(alias, compileBucket(bucket, mustGet(upstreams, alias)));

@@ -6,13 +6,14 @@ import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
 import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transport/upstream.js";
 import { compileRoutes } from "./compile.js";
+import type { CompiledRoute } from "./compiled-route.js";
 import type { RouteTable } from "./table.js";
 
 /** One generation of the configuration, compiled: what requests are served with. */
 export class Runtime {
   readonly config: GatewayConfig;
   readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly #tables: ReadonlyMap<string, RouteTable>;
+  readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
 
   /** @throws Error when a file that the configuration names cannot be read; the message names it */
   constructor(config: GatewayConfig, stats: Stats, log: Logger) {
@@ -28,7 +29,7 @@ export class Runtime {
     for (const upstream of this.upstreams.values()) upstream.start();
   }
 
-  table(listener: string): RouteTable {
+  table(listener: string): RouteTable<CompiledRoute> {
     const table = this.#tables.get(listener);
     if (table === undefined) throw new Error(`no listener ${listener} in the checked configuration`);
     return table;

@@ -1,18 +1,20 @@
 import { coversPath } from "../core/target.js";
-import type { CompiledRoute } from "./compiled-route.js";
 
-/** Routes of one host, longest path prefix first. */
-type RoutesOfHost = readonly CompiledRoute[];
+/** What the table needs of a route. */
+export interface TableRoute {
+  /** Decoded, without trailing slash; `""` covers all paths. */
+  readonly pathPrefix: string;
+}
 
 /** Finds the route of a request: listener, then host (exact, then the longest wildcard), then the longest path prefix. */
-export class RouteTable {
-  readonly #exact: ReadonlyMap<string, RoutesOfHost>;
+export class RouteTable<R extends TableRoute> {
+  readonly #exact: ReadonlyMap<string, readonly R[]>;
   /** By what follows `*.`. */
-  readonly #wildcard: ReadonlyMap<string, RoutesOfHost>;
+  readonly #wildcard: ReadonlyMap<string, readonly R[]>;
 
-  constructor(routes: readonly { readonly host: string; readonly route: CompiledRoute }[]) {
-    const exact = new Map<string, CompiledRoute[]>();
-    const wildcard = new Map<string, CompiledRoute[]>();
+  constructor(routes: readonly { readonly host: string; readonly route: R }[]) {
+    const exact = new Map<string, R[]>();
+    const wildcard = new Map<string, R[]>();
     for (const { host, route } of routes) {
       const isWildcard = host.startsWith("*.");
       const map = isWildcard ? wildcard : exact;
@@ -33,7 +35,7 @@ export class RouteTable {
    * @param path decoded once
    * @returns the route, or `null`: an unknown host is never proxied
    */
-  find(host: string, path: string): CompiledRoute | null {
+  find(host: string, path: string): R | null {
     const exact = this.#exact.get(host);
     if (exact !== undefined) return longestPrefix(exact, path);
     if (this.#wildcard.size === 0) return null;
@@ -45,7 +47,7 @@ export class RouteTable {
   }
 }
 
-function longestPrefix(routes: RoutesOfHost, path: string): CompiledRoute | null {
+function longestPrefix<R extends TableRoute>(routes: readonly R[], path: string): R | null {
   for (const route of routes) if (coversPath(route.pathPrefix, path)) return route;
   return null;
 }

@@ -8,7 +8,7 @@ interface Entry {
   readonly prefix: string;
 }
 
-function tableOf(entries: readonly Entry[]): RouteTable {
+function tableOf(entries: readonly Entry[]): RouteTable<CompiledRoute> {
   return new RouteTable(
     entries.map(({ host, prefix }) => ({
       host,
@@ -17,7 +17,8 @@ function tableOf(entries: readonly Entry[]): RouteTable {
   );
 }
 
-const nameOf = (table: RouteTable, host: string, path: string): string | undefined => table.find(host, path)?.name;
+const nameOf = (table: RouteTable<CompiledRoute>, host: string, path: string): string | undefined =>
+  table.find(host, path)?.name;
 
 t.test("an exact host beats wildcards, and the longest wildcard beats shorter ones", (t) => {
   const table = tableOf(["a.b.test", "*.b.test", "*.test", "*.a.b.test"].map((host) => ({ host, prefix: "" })));
