@@ -43,6 +43,11 @@ function headerSignatureClass(authorization: string): SignatureClass | null {
 
 const BLANK = /[ \t]/;
 
+/** Whether an `Authorization` value is a signature of OSS's or of the S3 dialect, or might be taken for one. */
+export function isOssAuthorization(authorization: string): boolean {
+  return headerSignatureClass(authorization) !== null;
+}
+
 /** The class of the signature in a raw query, complete or not; `null` when there is no part of one. */
 export function urlSignatureClass(rawQuery: string): SignatureClass | null {
   return rawQuery === "" || !mayHoldSignature(rawQuery) ? null : scanNames(rawQuery);

@@ -1,26 +1,29 @@
 import type { Denial } from "../core/errors.js";
-import type { HeaderList } from "../core/headers.js";
+import { type HeaderList, headerValue } from "../core/headers.js";
 import type { Operation } from "../core/operations.js";
+import { parseQuery } from "./canonical.js";
+import * as deny from "./request-denials.js";
+import { filterHeaders } from "./request-headers.js";
+import {
+  admitsParameter,
+  admitsValue,
+  isKnownParameter,
+  isSignatureParameter,
+  isWellEncoded,
+} from "./request-parameters.js";
+import type { CompiledRules } from "./request-rules.js";
+import { findShape, GET_OBJECT, type RequestShape } from "./request-shapes.js";
 import type { QueryPairs } from "./types.js";
 
-/** What clients of a route that the gateway signs may ask for; made once from the configuration. */
-export interface SignedRequestRules {
-  /** Whether the route's methods have PUT: then uploads and their headers are allowed. */
-  readonly allowsPut: boolean;
-  readonly operations: ReadonlySet<Operation>;
-  /** Values of `x-oss-process`; a `*` at the end stands for letters, digits and `_,.-`. */
-  readonly process: readonly string[];
-  /** Full names, `response-content-type` say. */
-  readonly responseOverrides: ReadonlySet<string>;
-  /** Decoded; `""` for none. */
-  readonly keyPrefix: string;
-}
+export { type CompiledRules, compileRules, type SignedRequestRules } from "./request-rules.js";
 
 /** A request as the client made it. */
 export interface AskedRequest {
   readonly method: string;
   /** Decoded, without leading slash and without the route's key prefix; `""` asks for the bucket itself. */
   readonly key: string;
+  /** The bucket's name at OSS. Copies are possible inside it alone, and not at all without it. */
+  readonly bucket?: string;
   /** Without `?`, and without what the gateway's own links added. */
   readonly rawQuery: string;
   /** The client's header lines, all of them. */
@@ -43,3 +46,105 @@ export type FilteredRequest =
       readonly operation: Operation | null;
     }
   | { readonly ok: false; readonly denial: Denial };
+
+/**
+ * The list of what a client may ask for with the gateway's signature (issue 3 §1). A request goes on only when it is
+ * exactly one operation of OSS that the route allows; what OSS knows and that operation has no room for is refused by
+ * name, and never dropped, because OSS would then do something else: a `DELETE` whose `uploadId` is lost deletes the
+ * object. What OSS does not know is dropped, parameters on GET and HEAD only.
+ */
+export function filterSignedRequest(asked: AskedRequest, rules: CompiledRules): FilteredRequest {
+  if (asked.rawQuery === "" && asked.key !== "" && isRead(asked.method)) return finish(asked, rules, PLAIN_READ);
+  const parameters = readParameters(asked);
+  if ("code" in parameters) return { ok: false, denial: parameters };
+  const matched = matchShape(asked, rules, parameters);
+  return "code" in matched ? { ok: false, denial: matched } : finish(asked, rules, matched);
+}
+
+/** A request that is one operation of OSS, its query ready to be sent. */
+interface Matched {
+  readonly shape: RequestShape;
+  readonly query: QueryPairs;
+}
+
+const PLAIN_READ: Matched = { shape: GET_OBJECT, query: [] };
+
+const isRead = (method: string): boolean => method === "GET" || method === "HEAD";
+
+/** The parameters that OSS knows, each once, without those of a signature that was verified. */
+type Parameters = ReadonlyMap<string, string>;
+
+function readParameters({ method, rawQuery, carriesVerifiedSignature }: AskedRequest): Parameters | Denial {
+  const known = new Map<string, string>();
+  for (const [name, value] of parseQuery(rawQuery)) {
+    if (carriesVerifiedSignature && isSignatureParameter(name)) continue;
+    if (!isKnownParameter(name)) {
+      if (isRead(method)) continue;
+      return deny.parameterUnknown(name);
+    }
+    if (known.has(name)) return deny.parameterRepeated(name);
+    known.set(name, value ?? "");
+  }
+  return isWellEncoded(rawQuery) ? known : (badlyEncoded(rawQuery, known) ?? known);
+}
+
+/** Looks closer at a query that is not UTF-8 as a whole: only what goes to OSS has to be. */
+function badlyEncoded(rawQuery: string, known: Parameters): Denial | null {
+  for (const segment of rawQuery.split("&")) {
+    const [name] = parseQuery(segment)[0] ?? [""];
+    if (known.has(name) && !isWellEncoded(segment)) return deny.badlyEncoded(name);
+  }
+  return null;
+}
+
+function matchShape(asked: AskedRequest, rules: CompiledRules, parameters: Parameters): Matched | Denial {
+  const hasCopySource = headerValue(asked.headers, COPY_SOURCE) !== undefined;
+  const level = asked.key === "" ? "bucket" : "object";
+  const shape = findShape(asked.method, level, parameters, hasCopySource);
+  const [firstName] = parameters.keys();
+  if (shape === null) return deny.noOperation(firstName);
+  const why = whyRefused(shape, rules);
+  if (why !== null) return deny.operationRefused(shape, why, firstName);
+  for (const [name, value] of parameters) {
+    if (!admitsParameter(shape, name, rules)) return deny.parameterRefused(name, shape);
+    if (!admitsValue(name, value, rules)) return deny.valueRefused(name);
+  }
+  if (shape.ossHeaders.has(COPY_SOURCE) && !isOwnSource(asked, rules)) return deny.sourceRefused(COPY_SOURCE);
+  return { shape, query: withKeyPrefix(shape, parameters, rules.keyPrefix) };
+}
+
+function whyRefused({ operation, needsPut, namesOtherKeys }: RequestShape, rules: CompiledRules): string | null {
+  if (operation !== null && !rules.operations.has(operation)) return "which is not among the operations of this route";
+  if (needsPut && !rules.allowsPut) return "and this route takes no uploads";
+  if (namesOtherKeys && rules.keyPrefix !== "") return "which names other keys, and this route is bound to a keyPrefix";
+  return null;
+}
+
+const COPY_SOURCE = "x-oss-copy-source";
+
+/** Whatever else the gateway's credentials may read is not the client's to copy. */
+function isOwnSource({ bucket, headers }: AskedRequest, { operations }: CompiledRules): boolean {
+  const source = headerValue(headers, COPY_SOURCE) ?? "";
+  const isInside = bucket !== undefined && source.startsWith(`/${bucket}/`);
+  return isInside && (operations.has("GetObjectVersion") || !source.includes("?"));
+}
+
+/** Binds a list to the keys under the prefix, and puts it before every parameter that is a key. */
+function withKeyPrefix(shape: RequestShape, parameters: Parameters, keyPrefix: string): QueryPairs {
+  const query = [...parameters];
+  if (keyPrefix === "" || !shape.isListing) return query;
+  const isBound = (name: string, value: string) => name === "prefix" || (shape.keyParameters.has(name) && value !== "");
+  const bound = query.map(([name, value]): [string, string] => [
+    name,
+    isBound(name, value) ? keyPrefix + value : value,
+  ]);
+  return parameters.has("prefix") ? bound : [...bound, ["prefix", keyPrefix]];
+}
+
+function finish(asked: AskedRequest, rules: CompiledRules, { shape, query }: Matched): FilteredRequest {
+  const { headers, carriesVerifiedSignature } = asked;
+  const kept = filterHeaders({ headers, shape, rules, carriesVerifiedSignature });
+  if (!Array.isArray(kept)) return { ok: false, denial: kept };
+  const key = shape.level === "bucket" ? "" : rules.keyPrefix + asked.key;
+  return { ok: true, key, query, headers: kept, operation: shape.operation };
+}

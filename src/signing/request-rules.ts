@@ -1,0 +1,31 @@
+import type { Operation } from "../core/operations.js";
+
+/** What clients of a route that the gateway signs may ask for; made once from the configuration. */
+export interface SignedRequestRules {
+  /** Whether the route's methods have PUT: then uploads and their headers are allowed. */
+  readonly allowsPut: boolean;
+  readonly operations: ReadonlySet<Operation>;
+  /** Values of `x-oss-process`; a `*` at the end stands for letters, digits and `_,.-`. */
+  readonly process: readonly string[];
+  /** Full names, `response-content-type` say. */
+  readonly responseOverrides: ReadonlySet<string>;
+  /** Decoded; `""` for none. */
+  readonly keyPrefix: string;
+}
+
+/** The rules as requests are measured by them: see `compileRules`. */
+export interface CompiledRules extends Omit<SignedRequestRules, "process"> {
+  readonly processValues: ReadonlySet<string>;
+  /** Without the `*`. */
+  readonly processPrefixes: readonly string[];
+}
+
+/** Sorts out once what would be the same for every request. */
+export function compileRules({ process, ...rules }: SignedRequestRules): CompiledRules {
+  const [prefixes, values] = [true, false].map((isPrefix) => process.filter((text) => text.endsWith("*") === isPrefix));
+  return {
+    ...rules,
+    processValues: new Set(values),
+    processPrefixes: (prefixes ?? []).map((text) => text.slice(0, -1)),
+  };
+}
