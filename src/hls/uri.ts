@@ -73,9 +73,7 @@ export class UriRewriter {
     if (authority !== null) return this.#resolveAbsolute(authority, decoded);
     if (rawPath.startsWith("/")) return pathAbsolute(removeDotSegments(decoded));
     const path = decoded === "" ? this.#rewrite.playlistPath : removeDotSegments(this.#directory + decoded);
-    const text = encode(decoded);
-    // `%2Fa` is below the playlist's directory, and `/a` is not.
-    return { path, text: text.startsWith("/") ? `./${text}` : text };
+    return { path, text: encode(shortenRelative(decoded)) };
   }
 
   #resolveAbsolute(authority: string, decoded: string): Target | null {
@@ -156,6 +154,26 @@ function removeDotSegments(path: string): string {
     if (segment !== "." && segment !== "..") kept.push(segment);
   }
   return kept.join("/") + (path.endsWith("/.") || path.endsWith("/..") ? "/" : "");
+}
+
+/**
+ * The same relative path with dot segments at its beginning only: clients differ in how well they remove the others
+ * (Node 20 leaves `a/.b/./c` as it is), and the gateway refuses what they leave.
+ */
+function shortenRelative(path: string): string {
+  // `%2Fa` is below the playlist's directory, and `/a` is not.
+  const short = hasDotSegment(`/${path}`) ? withoutInnerDots(path) : path;
+  return short.startsWith("/") ? `./${short}` : short;
+}
+
+function withoutInnerDots(path: string): string {
+  const kept: string[] = [];
+  for (const segment of path.split("/")) {
+    const isUp = segment === "..";
+    if (isUp && kept.length > 0 && kept.at(-1) !== "..") kept.pop();
+    else if (isUp || segment !== ".") kept.push(segment);
+  }
+  return kept.join("/");
 }
 
 // What a signature at OSS adds to a URL (oss-semantics §2.2, §2.4): another one takes its place.
