@@ -99,4 +99,16 @@ export interface Denial {
   readonly reason: string;
   /** Response headers that belong to the refusal (`Allow` of a 405), as a flat list. */
   readonly headers?: readonly string[];
+  /** The answer as OSS itself would give it, where the gateway decides in OSS's place: it goes before the row's. */
+  readonly oss?: OssAnswer;
+}
+
+/** What an error of OSS says (oss-semantics §7.1). */
+export interface OssAnswer {
+  readonly status: number;
+  readonly code: string;
+  /** `x-oss-ec`; `null` where none is known. */
+  readonly ec: string | null;
+  /** Further elements of the document, in order. */
+  readonly elements: readonly (readonly [element: string, text: string])[];
 }

@@ -72,3 +72,13 @@ export function connectionNamed(connectionValue: string): ReadonlySet<string> | 
   }
   return names.size === 0 ? null : names;
 }
+
+/** The list without the headers of these names (lower case). */
+export function withoutHeaders(headers: HeaderList, lowerNames: ReadonlySet<string>): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!lowerNames.has(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}

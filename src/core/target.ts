@@ -81,9 +81,15 @@ function afterBorder(rawPath: string, at: number): string {
   return `/${rawPath.slice(at + borderLength)}`;
 }
 
-/** Percent-encodes every byte but the unreserved set, and leaves `/` alone (oss-semantics §2, `encPath`). */
+const NEEDS_ENCODING = /[^A-Za-z0-9\-._~/]/;
+const SUB_DELIMS = /[!'()*]/g;
+const percentEncode = (c: string): string => `%${c.charCodeAt(0).toString(16).toUpperCase()}`;
+
+/**
+ * Percent-encodes every byte but the unreserved set, and leaves `/` alone (oss-semantics §2, `encPath`).
+ * @throws URIError for a lone surrogate, which no decoded path contains
+ */
 export function encodePath(decoded: string): string {
-  return encodeURIComponent(decoded)
-    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-    .replace(/%2F/g, "/");
+  if (!NEEDS_ENCODING.test(decoded)) return decoded;
+  return encodeURIComponent(decoded).replace(SUB_DELIMS, percentEncode).replaceAll("%2F", "/");
 }

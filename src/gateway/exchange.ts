@@ -1,6 +1,7 @@
 import { type ErrorCode, GatewayError } from "../core/errors.js";
 import type { HeaderList } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import { BodyCollector } from "../transport/collect.js";
 import { startDownload } from "../transport/download.js";
 import type { ExchangeSink, UpstreamRequest } from "../transport/exchange.js";
 import { decideRetry } from "../transport/retry.js";
@@ -8,7 +9,10 @@ import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
 import type { RequestContext } from "./request-context.js";
 import { closesConnection, linger, mayStillSend, respondError } from "./respond.js";
+import { signNow } from "./signed-request.js";
+import type { WholeAnswer } from "./upstream-answer.js";
 import { filterResponseHeaders } from "./upstream-response.js";
+import { wholeAnswerFor } from "./whole-answer.js";
 
 /** Failures that say something about the address, not about this one request. */
 const ADDRESS_FAULTS: ReadonlySet<ErrorCode> = new Set([
@@ -25,6 +29,8 @@ const FRESH_METHODS: ReadonlySet<string> = new Set(["PUT", "POST", "PATCH"]);
 /** Stages 8 and 9: sends the prepared request, tries again where that is safe, and streams the answer to the client. */
 export class RequestExchange implements ExchangeSink {
   readonly #ctx: RequestContext;
+  /** The answer is collected and not streamed. */
+  #whole: CollectedAnswer | null = null;
 
   constructor(ctx: RequestContext) {
     this.#ctx = ctx;
@@ -69,6 +75,15 @@ export class RequestExchange implements ExchangeSink {
       );
       return;
     }
+    if (ctx.signedDraft !== null) {
+      const request = signNow(ctx);
+      if (request instanceof GatewayError) {
+        this.#giveUp(request);
+        return;
+      }
+      ctx.upstreamRequest = request;
+    }
+    this.#whole = null;
     ctx.attempt += 1;
     ctx.pool = pool;
     ctx.sentUpstreamMs = performance.now();
@@ -112,6 +127,11 @@ export class RequestExchange implements ExchangeSink {
   onHead(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
     ctx.firstByteMs = performance.now();
+    const whole = wholeAnswerFor(ctx, status, rawHeaders);
+    if (whole !== null) {
+      this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
+      return;
+    }
     const headers = filterResponseHeaders(ctx, status, rawHeaders);
     if (closesConnection(ctx)) {
       headers.push("Connection", "close");
@@ -130,6 +150,7 @@ export class RequestExchange implements ExchangeSink {
 
   onData(chunk: Buffer): boolean {
     const ctx = this.#ctx;
+    if (this.#whole !== null) return this.#collect(this.#whole, chunk);
     ctx.sentBytes += chunk.length;
     if (ctx.remainingBytes > 0) {
       ctx.remainingBytes -= chunk.length;
@@ -146,7 +167,28 @@ export class RequestExchange implements ExchangeSink {
   onEnd(): void {
     const ctx = this.#ctx;
     ctx.exchange = null;
-    if (!ctx.res.writableEnded) ctx.res.end();
+    if (this.#whole !== null) this.#finishWhole(this.#whole);
+    else if (!ctx.res.writableEnded) ctx.res.end();
+  }
+
+  #collect({ whole, collector }: CollectedAnswer, chunk: Buffer): boolean {
+    if (collector.push(chunk)) return true;
+    this.abort();
+    this.#giveUp(new GatewayError(whole.tooLargeCode, `The answer of OSS is larger than ${whole.maxBytes} bytes.`));
+    return true;
+  }
+
+  #finishWhole({ whole, status, rawHeaders, collector }: CollectedAnswer): void {
+    const ctx = this.#ctx;
+    try {
+      if (whole.finish(ctx, { status, headers: rawHeaders, body: collector.body() }) === "done") return;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#giveUp(error);
+      return;
+    }
+    ctx.hasRepeated = true;
+    this.#again(null, false);
   }
 
   onFail(error: GatewayError): void {
@@ -199,6 +241,13 @@ export class RequestExchange implements ExchangeSink {
     const detail = "The upstream's answer is not valid HTTP.";
     this.#giveUp(new GatewayError("UPSTREAM_BAD_RESPONSE", detail, { cause }));
   }
+}
+
+interface CollectedAnswer {
+  readonly whole: WholeAnswer;
+  readonly status: number;
+  readonly rawHeaders: HeaderList;
+  readonly collector: BodyCollector;
 }
 
 /** The refusal of a body over the route's limit. */

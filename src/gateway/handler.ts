@@ -1,21 +1,27 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type Denial, GatewayError } from "../core/errors.js";
+import { canonicalClient } from "../policy/clients.js";
+import type { CompiledRoute } from "../route/compiled-route.js";
+import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { finish } from "./finish.js";
+import { prepareRelayed } from "./relayed-request.js";
 import { type Gateway, RequestContext } from "./request-context.js";
 import { nextRequestId } from "./request-id.js";
 import { closesConnection, respondError } from "./respond.js";
-import { prepare } from "./upstream-request.js";
+import { serveCallback } from "./serve-callback.js";
+import { preparePreflight, prepareSigned } from "./signed-request.js";
 
 type Stage = (ctx: RequestContext) => Denial | null;
 
 /**
  * What a request goes through, in order. The order is a statement about security: what a stage refuses, later stages
- * never see. The exchange with the upstream and its answer follow (`exchange.ts`), then `finish`.
+ * never see. The exchange with the upstream and its answer follow (`exchange.ts`), or the callback's own service, then
+ * `finish`.
  */
-const STAGES: readonly Stage[] = [begin, route, admit, prepare];
+const STAGES: readonly Stage[] = [begin, route, admit, authorize, prepare];
 
 /** What a connection needs of a request that it carries. */
 export interface RunningRequest {
@@ -91,7 +97,9 @@ function runStages(ctx: RequestContext, exchange: RequestExchange): void {
       return;
     }
   }
-  exchange.start();
+  const { callback } = ctx.route as CompiledRoute;
+  if (callback === null) exchange.start();
+  else serveCallback(ctx, callback);
 }
 
 /** An expected fault is answered with its own status; anything else is a bug, and the program goes on. */
@@ -119,18 +127,32 @@ function route(ctx: RequestContext): Denial | null {
   return null;
 }
 
-/** Stage 3: the method, and the size of the body where the client tells it. */
+/** Stage 3: the client's address, the method, and the size of the body where the client tells it. */
 function admit(ctx: RequestContext): Denial | null {
   const found = ctx.route as NonNullable<RequestContext["route"]>;
+  if (found.access !== null) {
+    ctx.client = canonicalClient(ctx.clientIp);
+    const denied = found.access.early(ctx.client);
+    if (denied !== null) return denied;
+  }
   const method = ctx.req.method ?? "";
-  if (!found.methods.has(method) && !isPreflight(ctx, method)) return found.methodDenied;
+  ctx.isPreflight = method === "OPTIONS" && isPreflight(ctx);
+  if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;
   if ((ctx.framing.contentLength ?? 0) > found.bodySizeBytes) throw bodyTooLarge(found.bodySizeBytes);
   return null;
 }
 
 /** A browser's question before a cross-origin request; the bucket's own CORS rules answer it. */
-function isPreflight(ctx: RequestContext, method: string): boolean {
-  return method === "OPTIONS" && ctx.req.headers["access-control-request-method"] !== undefined;
+function isPreflight(ctx: RequestContext): boolean {
+  return ctx.req.headers["access-control-request-method"] !== undefined;
+}
+
+/** Stage 7: what is sent upstream. */
+function prepare(ctx: RequestContext): Denial | null {
+  const { signing, callback } = ctx.route as CompiledRoute;
+  if (callback !== null) return null;
+  if (signing === null || ctx.isRelayed) return prepareRelayed(ctx);
+  return ctx.isPreflight ? preparePreflight(ctx) : prepareSigned(ctx);
 }
 
 const FIRST_PROBE_MS = 50;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
-import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
 import type { RouteTable } from "../route/table.js";
-import type { SignatureClass } from "../signing/types.js";
+import type { QueryPairs, SignatureClass } from "../signing/types.js";
 import type { AccessLog } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import type { RouteStats, Stats } from "../telemetry/stats.js";
@@ -22,6 +22,32 @@ export interface Gateway {
   readonly isTls: boolean;
   /** Whether the program is shutting down, so that answers should end their connections. */
   isDraining(): boolean;
+}
+
+/** What is signed when the request goes out, and anew for each retry. */
+export interface SignedDraft {
+  readonly method: string;
+  /** Decoded, with the route's prefix. */
+  readonly key: string;
+  readonly query: QueryPairs;
+  /** With Host, without the signature. */
+  readonly headers: readonly string[];
+  readonly rawTarget: string;
+  /** The answer is a playlist that is rewritten; `null`: it is not. */
+  readonly playlist: CompiledHls | null;
+  /** Unix seconds: signed in the URL until then, V1; `null`: signed in the headers. */
+  readonly urlExpiresSeconds: number | null;
+  /** The answer is a document that holds keys. */
+  readonly answersXml: boolean;
+}
+
+/** What is known of the link, or of the signed URL in its place, that admitted a request. */
+export interface AdmittingLink {
+  readonly expiresSeconds: number;
+  /** Decoded path prefix in which a playlist may mint links; `null`: not said. */
+  readonly scope: string | null;
+  /** The address that it is bound to; `null`: any. */
+  readonly client: string | null;
 }
 
 /** The framing of a request's body, read off its headers. */
@@ -73,12 +99,37 @@ export class RequestContext {
   strippedPrefix = "";
   upstreamRequest: UpstreamRequest | null = null;
 
+  // authorize
+  /** The client's address in one spelling; `""` until a policy needs it. */
+  client = "";
+  /** The query carried a link of the gateway's, which was taken off. */
+  carriedLink = false;
+  /** The link that admitted the request. */
+  link: AdmittingLink | null = null;
+  /** An OSS signature of the client's was verified here. */
+  hasVerifiedSignature = false;
+  /** What the client signed goes upstream as it is, on a route that signs. */
+  isRelayed = false;
+  isPreflight = false;
+
+  // prepare
+  /** Of the upstream's path what the client wrote, before the key prefix. */
+  rawKeyPath = "";
+  /** What the gateway signs; `null` where it relays. */
+  signedDraft: SignedDraft | null = null;
+
   // exchange, answer
   attempt = 0;
   pool: AddressPool | null = null;
   exchange: Exchange | null = null;
   sentUpstreamMs = 0;
   firstByteMs = 0;
+  /** The access key id of the last signature. */
+  signedWith = "";
+  /** The answer's `Date` corrected the time that is signed with. */
+  clockChanged = false;
+  /** The request was sent again after a whole answer. */
+  hasRepeated = false;
   status = 0;
   isHeadSent = false;
   /** The client, which waited for it, was told to send the body. */

@@ -1,35 +1,63 @@
 import type { Socket } from "node:net";
-import { type Denial, ERRORS, type ErrorCode, GatewayError } from "../core/errors.js";
+import { type Denial, ERRORS, type ErrorCode, GatewayError, type OssAnswer } from "../core/errors.js";
 import type { RequestContext } from "./request-context.js";
 
 /** How long a connection is read after its last answer, so that a client which still sends can read why it must stop. */
 const LINGER_IDLE_MS = 5_000;
 const LINGER_TOTAL_MS = 30_000;
 
-/** A local answer in OSS's own shape (oss-semantics §7.1), so that SDKs can parse it. */
-export interface LocalAnswer {
-  readonly code: ErrorCode;
+/** An error in OSS's own shape (oss-semantics §7.1), so that SDKs can parse it. */
+export interface ErrorDocument {
+  /** The `Code` element: OSS's name for the case. */
+  readonly code: string;
   readonly message: string;
   readonly requestId: string;
   /** What the client addressed; echoed as OSS does. */
   readonly hostId: string;
+  /** Further elements in order. */
+  readonly elements: readonly (readonly [element: string, text: string])[];
+}
+
+/** A local answer. */
+export interface LocalAnswer {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly requestId: string;
+  readonly hostId: string;
+  readonly oss?: OssAnswer | undefined;
 }
 
 /** The XML document of a local error. */
-export function errorXml({ code, message, requestId, hostId }: LocalAnswer): string {
-  const { ossCode } = ERRORS[code];
-  return `<?xml version="1.0" encoding="UTF-8"?>
-<Error>
-  <Code>${ossCode}</Code>
-  <Message>${escapeXml(message)}</Message>
-  <RequestId>${requestId}</RequestId>
-  <HostId>${escapeXml(hostId)}</HostId>
-  <Gateway>ossgate: ${code}</Gateway>
-</Error>
-`;
+export function errorXml({ code, message, requestId, hostId, oss }: LocalAnswer): string {
+  return ossErrorXml({
+    code: oss?.code ?? ERRORS[code].ossCode,
+    message,
+    requestId,
+    hostId,
+    elements: [...(oss?.elements ?? []), ...ecElements(oss?.ec ?? null), ["Gateway", `ossgate: ${code}`]],
+  });
 }
 
-function escapeXml(text: string): string {
+/** The elements that an error code of the vendor's adds. */
+export function ecElements(ec: string | null): readonly (readonly [element: string, text: string])[] {
+  return ec === null ? [] : [["EC", ec]];
+}
+
+/** The XML document of an error. */
+export function ossErrorXml({ code, message, requestId, hostId, elements }: ErrorDocument): string {
+  const all = [
+    ["Code", code],
+    ["Message", message],
+    ["RequestId", requestId],
+    ["HostId", hostId],
+    ...elements,
+  ] as const;
+  const lines = all.map(([name, text]) => `  <${name}>${escapeXml(text)}</${name}>`);
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n${lines.join("\n")}\n</Error>\n`;
+}
+
+/** Text as it stands in an element. */
+export function escapeXml(text: string): string {
   // XML 1.0 §2.2 has no way to write control characters, escaped or not.
   return text
     .replace(/[^\t\n\r\x20-\uffff]/g, "?")
@@ -59,26 +87,35 @@ export function errorHeaders({ code, message, requestId }: LocalAnswer): string[
 /** Answers a refusal or a fault, once, if the head has not gone out yet. */
 export function respondError(ctx: RequestContext, error: GatewayError | Denial): void {
   ctx.noteError(error);
-  const { res, req } = ctx;
-  const answer: LocalAnswer = {
-    code: error.code,
-    message: clientMessage(error),
-    requestId: ctx.requestId,
-    hostId: ctx.rawHost,
-  };
+  const denial = error instanceof GatewayError ? null : error;
+  // OSS's own id is what the vendor's support asks for, and all that a client learns of a signature that OSS refused.
+  const requestId = error.code === "UPSTREAM_AUTH_FAILED" ? (ctx.ossRequestId ?? ctx.requestId) : ctx.requestId;
+  const oss = denial?.oss;
+  const answer: LocalAnswer = { code: error.code, message: clientMessage(error), requestId, hostId: ctx.rawHost, oss };
   const xml = errorXml(answer);
   const headers = errorHeaders(answer);
-  if (!(error instanceof GatewayError) && error.headers !== undefined) headers.push(...error.headers);
-  headers.push("Content-Length", String(Buffer.byteLength(xml)));
-  if (req.method === "HEAD") headers.push("x-oss-err", Buffer.from(xml).toString("base64"));
+  if (denial?.headers !== undefined) headers.push(...denial.headers);
+  if (oss !== undefined && oss.ec !== null) headers.push("x-oss-ec", oss.ec);
+  if (ctx.req.method === "HEAD") headers.push("x-oss-err", Buffer.from(xml).toString("base64"));
+  sendWhole(ctx, oss?.status ?? ERRORS[error.code].status, headers, xml);
+}
+
+/**
+ * Sends an answer that is at hand as a whole.
+ * @param headers without Content-Length
+ */
+export function sendWhole(ctx: RequestContext, status: number, headers: string[], body: string | Buffer): void {
+  const { req, res } = ctx;
+  const length = Buffer.byteLength(body);
+  headers.push("Content-Length", String(length));
   const mustClose = closesConnection(ctx);
   if (mustClose) headers.push("Connection", "close");
-  ctx.status = ERRORS[error.code].status;
+  ctx.status = status;
   ctx.isHeadSent = true;
   if (mustClose && mayStillSend(ctx)) linger(req.socket);
-  res.writeHead(ctx.status, headers);
-  if (req.method !== "HEAD") ctx.sentBytes = Buffer.byteLength(xml);
-  res.end(xml);
+  res.writeHead(status, headers);
+  if (req.method !== "HEAD") ctx.sentBytes = length;
+  res.end(body);
 }
 
 const UPSTREAM_FAULTS: Partial<Record<ErrorCode, string>> = {
@@ -97,6 +134,9 @@ const UPSTREAM_FAULTS: Partial<Record<ErrorCode, string>> = {
 /** What a client may know: the cause of an upstream's fault names addresses, and is for the operator's log. */
 function clientMessage(error: GatewayError | Denial): string {
   if (!(error instanceof GatewayError)) return error.reason;
+  if (error.code === "UPSTREAM_AUTH_FAILED") {
+    return "OSS refused the gateway's own signature or credentials. The gateway's log tells the cause under this request id.";
+  }
   const fault = UPSTREAM_FAULTS[error.code];
   if (fault === undefined) return error.message;
   return `${fault} Try again; the gateway's log tells the cause under this request id.`;

@@ -25,6 +25,8 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
     } else if (lowerName === "content-disposition") hasDispositionAfterLength = lengthAt !== -1;
     else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
     else if (lowerName === "x-oss-ec") ctx.ossEc = value;
+    // On a route that signs it would tell a client what was signed, and with whose key.
+    else if (lowerName === "x-oss-err" && (ctx.route as CompiledRoute).signing !== null) continue;
     headers.push(name, lowerName === "location" ? rewriteLocation(ctx, value) : value);
   }
   // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.

@@ -10,6 +10,9 @@ import { createLog, type Logger } from "../telemetry/log.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { Stats } from "../telemetry/stats.js";
 
+/** How long the start waits for credentials. */
+const FIRST_CREDENTIALS_MS = 5_000;
+
 export interface GatewayProcessOptions {
   readonly config: GatewayConfig;
   readonly version: string;
@@ -42,7 +45,12 @@ export class GatewayProcess {
       });
     this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
     this.runtime = new Runtime(config, this.stats, this.log);
-    const metrics = createMetrics({ stats: this.stats, version, upstreams: () => this.#upstreamGauges() });
+    const metrics = createMetrics({
+      stats: this.stats,
+      version,
+      upstreams: () => this.#upstreamGauges(),
+      credentials: () => this.#credentialsGauges(),
+    });
     this.#admin = new AdminListener(config.admin.address, {
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
       problems: () => this.#problems(),
@@ -54,7 +62,8 @@ export class GatewayProcess {
 
   /** Opens the sockets; rejects with one sentence when an address cannot be had, and then nothing stays open. */
   async start(): Promise<void> {
-    this.runtime.start();
+    // Requests before the first credentials would be refused; but one source that is down must not stop the others.
+    await settlesWithin(this.runtime.start(), FIRST_CREDENTIALS_MS);
     try {
       this.adminAddress = await listenOrExplain("admin", this.config.admin.address, () => this.#admin.listen());
       for (const [index, { name, address }] of this.config.listeners.entries()) {
@@ -102,14 +111,28 @@ export class GatewayProcess {
       addresses: upstream.addresses.length,
       setAside: upstream.setAsideCount(nowMs),
       inFlight: upstream.inFlight,
+      clockSkewMs: this.runtime.clocks.get(id)?.skewMs ?? null,
     }));
+  }
+
+  #credentialsGauges() {
+    const nowMs = Date.now();
+    return [...this.runtime.credentials.values()].map((source) => {
+      const current = source.current(nowMs);
+      return { name: source.name, isValid: current !== null, expiresAtMs: current?.expiresAtMs ?? null };
+    });
   }
 
   #problems(): string[] {
     if (this.#isDraining) return ["shutting down"];
-    return [...this.runtime.upstreams]
+    const nowMs = Date.now();
+    const upstreams = [...this.runtime.upstreams]
       .filter(([, upstream]) => upstream.addresses.length === 0)
       .map(([alias, upstream]) => `bucket ${alias}: no address is known for ${upstream.options.host}`);
+    const credentials = [...this.runtime.credentials.values()]
+      .filter((source) => source.current(nowMs) === null)
+      .map(({ name }) => `credentials ${name}: there are no valid ones`);
+    return [...upstreams, ...credentials];
   }
 }
 

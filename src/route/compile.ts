@@ -3,22 +3,40 @@ import type { BucketConfig, GatewayConfig, RouteConfig } from "../config/gateway
 import type { Denial } from "../core/errors.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { encodePath } from "../core/target.js";
+import type { CredentialsSource } from "../credentials/source.js";
 import type { Stats } from "../telemetry/stats.js";
+import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
+import { compileCallback } from "./callback.js";
+import { compileRouteAccess, compileRouteLinks, type ReadSecret } from "./compile-access.js";
+import { compileSigning } from "./compile-signing.js";
 import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
 import { RouteTable } from "./table.js";
+import type { UpstreamClock } from "./upstream-clock.js";
 
-/** What joins the configuration's values into routes: one table for each listener, by its name. */
-export function compileRoutes(
-  config: GatewayConfig,
-  upstreams: ReadonlyMap<string, Upstream>,
-  stats: Stats,
-): ReadonlyMap<string, RouteTable<CompiledRoute>> {
+/** What routes are made of besides the configuration. */
+export interface Parts {
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly clocks: ReadonlyMap<string, UpstreamClock>;
+  readonly credentials: ReadonlyMap<string, CredentialsSource>;
+  readonly publicKeys: PublicKeys;
+  readonly readSecret: ReadSecret;
+  readonly stats: Stats;
+}
+
+/**
+ * What joins the configuration's values into routes: one table for each listener, by its name.
+ * @throws Error in one sentence when a secret cannot be read
+ */
+export function compileRoutes(config: GatewayConfig, parts: Parts): ReadonlyMap<string, RouteTable<CompiledRoute>> {
   const buckets = new Map<string, CompiledBucket>();
   for (const [alias, bucket] of config.buckets) {
-    buckets.set(alias, compileBucket(bucket, mustGet(upstreams, alias)));
+    buckets.set(alias, compileBucket(bucket, mustGet(parts.upstreams, alias), mustGet(parts.clocks, alias)));
   }
-  const routes = config.routes.map((route) => ({ config: route, compiled: compileRoute(route, buckets, stats) }));
+  const routes = config.routes.map((route, index) => ({
+    config: route,
+    compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts }),
+  }));
   return new Map(
     config.listeners.map(({ name }) => {
       const here = routes.filter(({ config: { match } }) => match.listeners === null || match.listeners.includes(name));
@@ -33,21 +51,33 @@ function entriesOf(route: RouteConfig, compiled: CompiledRoute): { host: string;
   return [...hosts].map((host) => ({ host, route: compiled }));
 }
 
-function compileBucket(bucket: BucketConfig, upstream: Upstream): CompiledBucket {
+function compileBucket(bucket: BucketConfig, upstream: Upstream, clock: UpstreamClock): CompiledBucket {
   return {
     alias: bucket.alias,
     ossName: bucket.bucket,
     upstream,
+    region: bucket.region,
+    clock,
     hostHeader: hostHeaderFor(bucket),
     endpointHosts: new Set(bucketHosts(bucket)),
     ownHosts: new Set([...bucketHosts(bucket), ...bucket.domains]),
   };
 }
 
-function compileRoute(route: RouteConfig, buckets: ReadonlyMap<string, CompiledBucket>, stats: Stats): CompiledRoute {
+interface RouteInput {
+  readonly route: RouteConfig;
+  /** `routes[2]`. */
+  readonly where: string;
+  readonly buckets: ReadonlyMap<string, CompiledBucket>;
+  readonly parts: Parts;
+}
+
+function compileRoute({ route, where, buckets, parts }: RouteInput): CompiledRoute {
   const bucket = route.target.kind === "bucket" ? mustGet(buckets, route.target.bucket) : null;
   const choice = route.target.kind === "buckets" ? compileChoice(route.target.buckets, buckets) : null;
   const removed = route.requestHeaders.remove;
+  const links = compileRouteLinks(route, where, parts.readSecret);
+  const own = bucket === null ? [...(choice?.byOssName.values() ?? [])] : [bucket];
   return Object.freeze({
     name: route.name,
     pathPrefix: route.match.pathPrefix.replace(/\/+$/, ""),
@@ -56,14 +86,28 @@ function compileRoute(route: RouteConfig, buckets: ReadonlyMap<string, CompiledB
     methods: new Set(route.methods),
     methodDenied: methodDenial(route.methods),
     stripPrefix: route.stripPrefix,
+    keyPrefix: route.keyPrefix,
     rawKeyPrefix: encodePath(route.keyPrefix),
-    refusesDotSegments: route.keyPrefix !== "" || route.stripPrefix,
+    refusesDotSegments: route.keyPrefix !== "" || route.stripPrefix || links !== null,
     keepsClientHost: route.hostHeader === "client",
     hostHeader: route.hostHeader === "bucket" || route.hostHeader === "client" ? null : route.hostHeader,
     bodySizeBytes: route.limits.bodySizeBytes,
     removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
-    stats: stats.route(route.name),
+    access: compileRouteAccess(route),
+    links,
+    signing: compileSigning(route, own, parts.credentials),
+    hls: route.hls,
+    callback: compileRouteCallback({ route, where, buckets, parts }),
+    stats: parts.stats.route(route.name),
   });
+}
+
+function compileRouteCallback({ route, where, buckets, parts }: RouteInput): CompiledRoute["callback"] {
+  const { target } = route;
+  if (target.kind !== "callback") return null;
+  const secret = parts.readSecret(target.secret, `${where}.callback.secret`);
+  const { bodySizeBytes } = route.limits;
+  return compileCallback({ config: target, secret, bodySizeBytes, buckets, keys: parts.publicKeys });
 }
 
 function compileChoice(aliases: readonly string[], buckets: ReadonlyMap<string, CompiledBucket>): BucketChoice {

@@ -1,20 +1,17 @@
 import type { Denial } from "../core/errors.js";
+import type { CredentialsSource } from "../credentials/source.js";
+import type { AccessPolicy } from "../policy/access.js";
+import type { LinkKeys } from "../policy/link-check.js";
+import type { SecureLinkNames } from "../policy/link-query.js";
+import type { LinkSigner } from "../policy/link-token.js";
+import type { HeaderSigner } from "../signing/header-signer.js";
+import type { CompiledRules } from "../signing/signed-request.js";
+import type { DayKeys } from "../signing/types.js";
 import type { RouteStats } from "../telemetry/stats.js";
-import type { Upstream } from "../transport/upstream.js";
+import type { CompiledCallback } from "./callback.js";
+import type { CompiledBucket } from "./compiled-bucket.js";
 
-/** A bucket with all that a request needs of it. */
-export interface CompiledBucket {
-  readonly alias: string;
-  /** The name at OSS, which clients sign. */
-  readonly ossName: string;
-  readonly upstream: Upstream;
-  /** The Host that is sent in `hostHeader: bucket`. */
-  readonly hostHeader: string;
-  /** Lower case: OSS's own host names of this bucket. */
-  readonly endpointHosts: ReadonlySet<string>;
-  /** `endpointHosts` and the bound domains. A client's Host may be kept only if it is one of them. */
-  readonly ownHosts: ReadonlySet<string>;
-}
+export type { CompiledBucket } from "./compiled-bucket.js";
 
 /** Where the first path segment names the bucket (path style), and where the Host does. */
 export interface BucketChoice {
@@ -33,7 +30,9 @@ export interface CompiledRoute {
   readonly methods: ReadonlySet<string>;
   readonly methodDenied: Denial;
   readonly stripPrefix: boolean;
-  /** Percent-encoded, put before the key; `""` for none. */
+  /** Decoded, put before the key; `""` for none. */
+  readonly keyPrefix: string;
+  /** Percent-encoded. */
   readonly rawKeyPrefix: string;
   /** Whether a `.` or `..` segment is refused: where the gateway changes the key, it must not be led out of it. */
   readonly refusesDotSegments: boolean;
@@ -43,5 +42,41 @@ export interface CompiledRoute {
   readonly bodySizeBytes: number;
   /** Lower case names that are not sent upstream. */
   readonly removedRequestHeaders: ReadonlySet<string> | null;
+  /** Who may use the route; `null`: everybody. */
+  readonly access: AccessPolicy | null;
+  readonly links: CompiledLinks | null;
+  /** `null`: what the client signed is relayed. */
+  readonly signing: CompiledSigning | null;
+  readonly hls: CompiledHls | null;
+  /** Checks upload callbacks and hands them on, instead of serving a bucket. */
+  readonly callback: CompiledCallback | null;
   readonly stats: RouteStats;
+}
+
+/** The links that admit to a route. */
+export interface CompiledLinks {
+  readonly keys: LinkKeys;
+  readonly signer: LinkSigner;
+  /** Where NGINX's md5 links are taken too. */
+  readonly secureLinkNames: SecureLinkNames | null;
+}
+
+export interface CompiledSigning {
+  readonly source: CredentialsSource;
+  readonly rules: CompiledRules;
+  readonly clientSignatures: "refuse" | "relay" | "verify";
+  /** A raw `+` in a path means a space. */
+  readonly plusIsSpace: boolean;
+  /** For verifying what clients signed. */
+  readonly dayKeys: DayKeys;
+  signerOf(bucket: CompiledBucket): HeaderSigner;
+}
+
+export interface CompiledHls {
+  readonly mode: "rewrite" | "ossSign";
+  readonly ttlMs: number;
+  readonly sessionTtlMs: number;
+  /** Decoded, ends at `/`; `null`: the playlist's directory. */
+  readonly root: string | null;
+  readonly bindClient: boolean;
 }

@@ -2,31 +2,46 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { endpointHost, endpointPort } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
+import { createCredentialsSources } from "../credentials/create.js";
+import { readSecret } from "../credentials/secret-ref.js";
+import type { CredentialsEvents, CredentialsSource } from "../credentials/source.js";
+import { KNOWN_PUBLIC_KEY_URL } from "../signing/callback.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
+import { PublicKeys } from "../transport/public-keys.js";
 import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transport/upstream.js";
 import { compileRoutes } from "./compile.js";
 import type { CompiledRoute } from "./compiled-route.js";
 import type { RouteTable } from "./table.js";
+import { UpstreamClock } from "./upstream-clock.js";
 
 /** One generation of the configuration, compiled: what requests are served with. */
 export class Runtime {
   readonly config: GatewayConfig;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** By alias: what OSS's clock says of ours. */
+  readonly clocks: ReadonlyMap<string, UpstreamClock>;
+  readonly credentials: ReadonlyMap<string, CredentialsSource>;
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
 
-  /** @throws Error when a file that the configuration names cannot be read; the message names it */
+  /** @throws Error when a file or a secret that the configuration names cannot be read; the message names it */
   constructor(config: GatewayConfig, stats: Stats, log: Logger) {
     this.config = config;
     const events = upstreamEvents(stats, log);
     this.upstreams = new Map(
       [...config.buckets].map(([alias, bucket]) => [alias, new Upstream(upstreamOptions(bucket), events)]),
     );
-    this.#tables = compileRoutes(config, this.upstreams, stats);
+    this.clocks = new Map(
+      [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
+    );
+    this.credentials = createCredentialsSources(config.credentials, credentialsEvents(stats, log));
+    this.#tables = compileRoutes(config, { ...this, publicKeys: new PublicKeys(keyOptions(log)), readSecret, stats });
   }
 
-  start(): void {
+  /** Resolves when each of the credentials has been fetched, or could not be; requests may be served before. */
+  async start(): Promise<void> {
     for (const upstream of this.upstreams.values()) upstream.start();
+    await Promise.all([...this.credentials.values()].map((source) => source.start()));
   }
 
   table(listener: string): RouteTable<CompiledRoute> {
@@ -38,6 +53,7 @@ export class Runtime {
   /** Ends all upstream connections, what runs included. */
   destroy(): void {
     for (const upstream of this.upstreams.values()) upstream.destroy();
+    for (const source of this.credentials.values()) source.close();
   }
 }
 
@@ -84,6 +100,42 @@ function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
     onSetAside(bucket, address, reason) {
       stats.upstream(bucket).setAside += 1;
       log.warn({ bucket, address, reason }, "upstream address set aside for 10 s");
+    },
+  };
+}
+
+function clockEvents(bucket: string, log: Logger): (skewMs: number, isCorrecting: boolean) => void {
+  return (skewMs, isCorrecting) => {
+    const skewSeconds = Math.round(skewMs / 1_000);
+    if (isCorrecting)
+      log.warn(
+        { bucket, skewSeconds },
+        "the clock differs from that of OSS, which is signed with; set this machine's clock",
+      );
+    else log.info({ bucket, skewSeconds }, "the clock agrees with that of OSS again");
+  };
+}
+
+function keyOptions(log: Logger): ConstructorParameters<typeof PublicKeys>[0] {
+  return {
+    known: [KNOWN_PUBLIC_KEY_URL],
+    onFailure: (url, cause) => log.warn({ url, cause }, "a public key of OSS's callbacks could not be had"),
+  };
+}
+
+function credentialsEvents(stats: Stats, log: Logger): CredentialsEvents {
+  return {
+    onRefreshed(credentials, expiresAtMs) {
+      stats.credentialsOf(credentials).refreshesOk += 1;
+      const expires = expiresAtMs === null ? undefined : new Date(expiresAtMs).toISOString();
+      log.info({ credentials, expires }, "credentials are in use");
+    },
+    onRefreshFailed(credentials, cause) {
+      stats.credentialsOf(credentials).refreshesFailed += 1;
+      log.warn(
+        { credentials, cause },
+        "credentials were not refreshed, the last good ones stay in use until they expire",
+      );
     },
   };
 }

@@ -140,8 +140,11 @@ const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
   "x-amz-signature",
   "x-amz-credential",
   "x-amz-security-token",
+  "ossgate-signature",
+  "ossgate-token",
+  "md5",
 ]);
-const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|%/i;
+const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|md5|%/i;
 /** A URL inside a parameter that is itself presigned; document viewers are given such. */
 const HOLDS_SIGNED_URL = /(?:signature|token|credential|accesskeyid|access-key-id)=/i;
 const USER_INFO = /^(https?:\/\/)[^/?#]*@/i;

@@ -17,12 +17,24 @@ export interface UpstreamGauges {
   readonly addresses: number;
   readonly setAside: number;
   readonly inFlight: number;
+  /** OSS's clock less ours; `null` where nothing was signed. */
+  readonly clockSkewMs: number | null;
+}
+
+/** What is read from a source of credentials at a scrape. */
+export interface CredentialsGauges {
+  readonly name: string;
+  /** Whether there are valid ones. */
+  readonly isValid: boolean;
+  /** Unix milliseconds; `null` for credentials that do not expire, and where there are none. */
+  readonly expiresAtMs: number | null;
 }
 
 export interface MetricsSource {
   readonly stats: Stats;
   readonly version: string;
   upstreams(): readonly UpstreamGauges[];
+  credentials(): readonly CredentialsGauges[];
 }
 
 /** A registry whose numbers are read from {@link Stats} when it is scraped, and at no other time. */
@@ -32,6 +44,7 @@ export function createMetrics(source: MetricsSource): Registry {
   registerProcess(registry, source);
   registerRoutes(registry, source);
   registerUpstreams(registry, source);
+  registerCredentials(registry, source);
   return registry;
 }
 
@@ -203,7 +216,7 @@ function histogramValues(name: string, route: string, { counts, sumMs }: Duratio
 
 function registerUpstreams(registry: Registry, source: MetricsSource): void {
   const labels = ["bucket"];
-  const gauges: readonly (readonly [string, string, keyof Omit<UpstreamGauges, "id">])[] = [
+  const gauges: readonly (readonly [string, string, "addresses" | "setAside" | "inFlight"])[] = [
     ["ossgate_upstream_addresses", "Addresses that the endpoint's name has now.", "addresses"],
     ["ossgate_upstream_addresses_set_aside", "Addresses that are passed over because they failed.", "setAside"],
     ["ossgate_upstream_requests_in_flight", "Requests that wait for or use an upstream connection.", "inFlight"],
@@ -213,6 +226,12 @@ function registerUpstreams(registry: Registry, source: MetricsSource): void {
       for (const upstream of source.upstreams()) metric.set({ bucket: upstream.id }, upstream[field]);
     });
   }
+  const skewHelp = "OSS's clock less the gateway's, by the last answer to a signed request.";
+  gauge(registry, "ossgate_upstream_clock_skew_seconds", skewHelp, labels, (metric) => {
+    for (const { id, clockSkewMs } of source.upstreams()) {
+      if (clockSkewMs !== null) metric.set({ bucket: id }, clockSkewMs / 1_000);
+    }
+  });
   counter(registry, "ossgate_dns_changes_total", "Changes of an endpoint's addresses.", labels, (metric) => {
     for (const [bucket, upstream] of source.stats.upstreams) metric.inc({ bucket }, upstream.dnsChanges);
   });
@@ -224,5 +243,25 @@ function registerUpstreams(registry: Registry, source: MetricsSource): void {
   });
   counter(registry, "ossgate_upstream_set_aside_total", "Times an address was set aside.", labels, (metric) => {
     for (const [bucket, upstream] of source.stats.upstreams) metric.inc({ bucket }, upstream.setAside);
+  });
+}
+
+function registerCredentials(registry: Registry, source: MetricsSource): void {
+  const labels = ["credentials"];
+  gauge(registry, "ossgate_credentials_valid", "1 while there are credentials to sign with.", labels, (metric) => {
+    for (const { name, isValid } of source.credentials()) metric.set({ credentials: name }, isValid ? 1 : 0);
+  });
+  const expiryHelp = "Seconds until the credentials in use expire; absent for those that do not.";
+  gauge(registry, "ossgate_credentials_expiry_seconds", expiryHelp, labels, (metric) => {
+    for (const { name, expiresAtMs } of source.credentials()) {
+      if (expiresAtMs !== null) metric.set({ credentials: name }, Math.max(0, (expiresAtMs - Date.now()) / 1_000));
+    }
+  });
+  const refreshesHelp = "Times that credentials were fetched, by outcome.";
+  counter(registry, "ossgate_credentials_refreshes_total", refreshesHelp, [...labels, "outcome"], (metric) => {
+    for (const [credentials, stats] of source.stats.credentials) {
+      metric.inc({ credentials, outcome: "ok" }, stats.refreshesOk);
+      metric.inc({ credentials, outcome: "failed" }, stats.refreshesFailed);
+    }
   });
 }

@@ -73,6 +73,12 @@ export class UpstreamStats {
   setAside = 0;
 }
 
+/** Counters of one set of credentials. */
+export class CredentialsStats {
+  refreshesOk = 0;
+  refreshesFailed = 0;
+}
+
 /** Everything that the gateway counts; outlives configurations. */
 export class Stats {
   readonly #signatureClassCount: number;
@@ -80,6 +86,8 @@ export class Stats {
   /** Of requests that no route took. */
   readonly unrouted: RouteStats;
   readonly upstreams = new Map<string, UpstreamStats>();
+  /** By name. */
+  readonly credentials = new Map<string, CredentialsStats>();
   /** Client connections that are open now. */
   openConnections = 0;
   connectionsTotal = 0;
@@ -99,6 +107,15 @@ export class Stats {
     if (stats === undefined) {
       stats = new RouteStats(name, this.#signatureClassCount);
       this.routes.set(name, stats);
+    }
+    return stats;
+  }
+
+  credentialsOf(name: string): CredentialsStats {
+    let stats = this.credentials.get(name);
+    if (stats === undefined) {
+      stats = new CredentialsStats();
+      this.credentials.set(name, stats);
     }
     return stats;
   }

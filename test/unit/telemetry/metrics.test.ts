@@ -6,8 +6,19 @@ import { METHOD_LABELS, STATUS_LABELS, Stats } from "../../../src/telemetry/stat
 
 function fixture() {
   const stats = new Stats(SIGNATURE_CLASSES.length);
-  const upstreams = [{ id: "media", addresses: 3, setAside: 1, inFlight: 2 }];
-  const registry = createMetrics({ stats, version: "1.2.3", upstreams: () => upstreams });
+  const upstreams = [{ id: "media", addresses: 3, setAside: 1, inFlight: 2, clockSkewMs: 1_500 }];
+  const credentials = [
+    { name: "reader", isValid: true, expiresAtMs: Date.now() + 3_600_000 },
+    { name: "keys", isValid: true, expiresAtMs: null },
+    { name: "lost", isValid: false, expiresAtMs: null },
+  ];
+  Object.assign(stats.credentialsOf("reader"), { refreshesOk: 21, refreshesFailed: 22 });
+  const registry = createMetrics({
+    stats,
+    version: "1.2.3",
+    upstreams: () => upstreams,
+    credentials: () => credentials,
+  });
   const ours = async (): Promise<string[]> =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith("ossgate_"));
   return { stats, registry, ours };
@@ -49,10 +60,23 @@ t.test("what is counted is printed at the next scrape, and again at the one afte
       'ossgate_dns_lookups_total{bucket="media",outcome="ok"} 11',
       'ossgate_dns_lookups_total{bucket="media",outcome="failed"} 12',
       'ossgate_upstream_set_aside_total{bucket="media"} 13',
+      'ossgate_upstream_clock_skew_seconds{bucket="media"} 1.5',
+      'ossgate_credentials_valid{credentials="reader"} 1',
+      'ossgate_credentials_valid{credentials="lost"} 0',
+      'ossgate_credentials_refreshes_total{credentials="reader",outcome="ok"} 21',
+      'ossgate_credentials_refreshes_total{credentials="reader",outcome="failed"} 22',
     ]) {
       t.ok(lines.has(line), line);
     }
   }
+});
+
+t.test("the seconds until credentials expire are printed, and none for those that do not", async (t) => {
+  const lines = (await fixture().ours()).filter((line) => line.startsWith("ossgate_credentials_expiry_seconds{"));
+  t.equal(lines.length, 1);
+  const [, seconds = ""] =
+    /^ossgate_credentials_expiry_seconds\{credentials="reader"\} (\S+)$/.exec(lines[0] ?? "") ?? [];
+  t.ok(Number(seconds) > 3_500 && Number(seconds) <= 3_600, seconds);
 });
 
 t.test("a histogram is cumulative, in seconds, and ends with +Inf", async (t) => {

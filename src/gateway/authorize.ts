@@ -1,0 +1,73 @@
+import type { Denial } from "../core/errors.js";
+import { decodePath } from "../core/target.js";
+import { checkLink } from "../policy/link-check.js";
+import { type RawLink, takeLinkParameters } from "../policy/link-query.js";
+import type { LinkVerdict } from "../policy/link-verdict.js";
+import type { CompiledLinks, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
+import { parseQuery } from "../signing/canonical.js";
+import { isKnownParameter } from "../signing/request-parameters.js";
+import type { QueryPairs } from "../signing/types.js";
+import { type ClientSignature, clientSignature, isRelayed } from "./client-signature.js";
+import type { RequestContext } from "./request-context.js";
+
+/**
+ * Stage 5. Decides who may use the route: takes a link off the query and checks it, verifies what the client signed
+ * where the route wants that, and asks the policy about all of it at once.
+ */
+export function authorize(ctx: RequestContext): Denial | null {
+  const { access, links, signing } = ctx.route as CompiledRoute;
+  if (access === null && signing === null) return null;
+  const rawLink = links === null ? null : takeLink(ctx, links);
+  // A browser shows nobody's credentials with it, and OSS tells nothing of the object (oss-semantics §6.3).
+  if (ctx.isPreflight) return null;
+  const signature = signing === null ? null : takeSignature(ctx, signing);
+  if (signature?.kind === "refused") return signature.denial;
+  if (access === null) return null;
+  const link = signature?.kind === "signed-url" ? signature.verdict : linkVerdict(ctx, rawLink, links);
+  const denied = access.decide({ client: ctx.client, link, isSignatureVerified: ctx.hasVerifiedSignature });
+  if (denied === null && link?.ok === true) ctx.link = admitting(link);
+  return denied;
+}
+
+function takeLink(ctx: RequestContext, links: CompiledLinks): RawLink | null {
+  const { link, rest } = takeLinkParameters(ctx.rawQuery, links.secureLinkNames);
+  if (link === null) return null;
+  ctx.carriedLink = true;
+  ctx.rawQuery = rest;
+  ctx.rawSuffix = rest === "" ? "" : `?${rest}`;
+  return link;
+}
+
+function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSignature {
+  ctx.isRelayed = isRelayed(ctx, signing);
+  // The link and the signature must be about the key that is read, so this comes before both.
+  if (!ctx.isRelayed && signing.plusIsSpace && ctx.rawPath.includes("+")) {
+    ctx.rawPath = ctx.rawPath.replaceAll("+", "%20");
+    ctx.path = decodePath(ctx.rawPath);
+  }
+  return ctx.signatureClass === "anonymous" || ctx.isRelayed ? { kind: "none" } : clientSignature(ctx, signing);
+}
+
+function linkVerdict(ctx: RequestContext, raw: RawLink | null, links: CompiledLinks | null): LinkVerdict | null {
+  if (raw === null || links === null) return null;
+  const { path, client, host } = ctx;
+  const request = { path, method: ctx.req.method ?? "", client, host, parameters: parametersThatCount(ctx) };
+  return checkLink(raw, request, links.keys, Date.now());
+}
+
+/**
+ * What of the query goes upstream and must be part of the link. Where the gateway signs, what OSS does not know is
+ * dropped; what the client itself signed is covered by that.
+ */
+function parametersThatCount(ctx: RequestContext): QueryPairs {
+  if (ctx.rawQuery === "") return [];
+  if (ctx.isRelayed || ctx.hasVerifiedSignature) return [];
+  const pairs = parseQuery(ctx.rawQuery);
+  if ((ctx.route as CompiledRoute).signing !== null) return pairs.filter(([name]) => isKnownParameter(name));
+  return ctx.signatureClass === "anonymous" ? pairs : [];
+}
+
+function admitting(link: Extract<LinkVerdict, { ok: true }>): RequestContext["link"] {
+  const { expiresSeconds, client } = link;
+  return { expiresSeconds, client, scope: link.scope ?? (link.isPrefix ? link.path : null) };
+}

@@ -1,0 +1,92 @@
+import type { Denial } from "../core/errors.js";
+import type { LinkVerdict } from "../policy/link-verdict.js";
+import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
+import { parseQuery, queryValue } from "../signing/canonical.js";
+import type { Verdict } from "../signing/types.js";
+import { verifyRequest } from "../signing/verify.js";
+import { clientKey, locate } from "./locate.js";
+import type { RequestContext } from "./request-context.js";
+
+/** What a client's own signature means on a route that signs. */
+export type ClientSignature =
+  | { readonly kind: "none" }
+  | { readonly kind: "verified" }
+  /** A URL that OSS signed in a playlist: it admits like a link. */
+  | { readonly kind: "signed-url"; readonly verdict: LinkVerdict }
+  | { readonly kind: "refused"; readonly denial: Denial };
+
+const NOT_ALLOWED: ClientSignature = Object.freeze({
+  kind: "refused",
+  denial: Object.freeze({
+    code: "CLIENT_SIGNATURE_NOT_ALLOWED",
+    reason:
+      "This route signs for its clients and takes no signed requests. Send the request without a signature, or set clientSignatures on the route.",
+  }),
+});
+
+/** Whether what the client signed goes upstream as it is: a URL that OSS signed with our key in a playlist does not. */
+export function isRelayed(ctx: RequestContext, { clientSignatures, source }: CompiledSigning): boolean {
+  if (ctx.signatureClass === "anonymous" || clientSignatures !== "relay") return false;
+  if (!mayBeFromPlaylist(ctx)) return true;
+  return source.find(queryValue(parseQuery(ctx.rawQuery), "OSSAccessKeyId") ?? "", Date.now()) === null;
+}
+
+/** Whether the request is a read whose URL OSS may have signed in a playlist of this route. */
+function mayBeFromPlaylist(ctx: RequestContext): boolean {
+  const { hls } = ctx.route as CompiledRoute;
+  const { method } = ctx.req;
+  return hls?.mode === "ossSign" && ctx.signatureClass === "v1-url" && (method === "GET" || method === "HEAD");
+}
+
+/** Decides about a request that the client signed. The URLs in OSS's own playlists are V1, and of the route's key. */
+export function clientSignature(ctx: RequestContext, signing: CompiledSigning): ClientSignature {
+  const isFromPlaylist = mayBeFromPlaylist(ctx);
+  if (!isFromPlaylist && (signing.clientSignatures !== "verify" || ctx.signatureClass === "post-form"))
+    return NOT_ALLOWED;
+  locate(ctx);
+  const { keyPrefix } = ctx.route as CompiledRoute;
+  const key = isFromPlaylist ? keyPrefix + clientKey(ctx) : writtenKey(ctx);
+  const verdict = verify(ctx, signing, key);
+  if (!verdict.ok) return { kind: "refused", denial: denialOf(verdict) };
+  ctx.hasVerifiedSignature = true;
+  if (!isFromPlaylist) return { kind: "verified" };
+  const expiresSeconds = Number(queryValue(parseQuery(ctx.rawQuery), "Expires"));
+  return {
+    kind: "signed-url",
+    verdict: { ok: true, expiresSeconds, isPrefix: false, path: ctx.path, scope: null, client: null },
+  };
+}
+
+/** The key that a client signs is the path that it wrote, without the bucket's name where it writes that. */
+function writtenKey(ctx: RequestContext): string {
+  return (ctx.route as CompiledRoute).choice === null ? ctx.path.slice(1) : clientKey(ctx);
+}
+
+function verify(ctx: RequestContext, { source, dayKeys }: CompiledSigning, key: string): Verdict {
+  const { ossName, region, clock } = ctx.bucket as CompiledBucket;
+  const nowMs = Date.now();
+  const { method = "", rawHeaders: headers } = ctx.req;
+  return verifyRequest({ method, bucket: ossName, key, rawQuery: ctx.rawQuery, headers }, ctx.signatureClass, {
+    nowMs: clock.at(nowMs),
+    region,
+    product: "oss",
+    findCredentials: (accessKeyId) => source.find(accessKeyId, nowMs),
+    dayKeys,
+  });
+}
+
+/** What a client may read of a failed verification. What was signed, and with which key, it knows; others need not. */
+const NOT_TOLD: ReadonlySet<string> = new Set([
+  "OSSAccessKeyId",
+  "SecurityToken",
+  "SignatureProvided",
+  "StringToSign",
+  "StringToSignBytes",
+  "CanonicalRequest",
+  "ArgumentValue",
+]);
+
+function denialOf({ status, code, message, ec, extra }: Extract<Verdict, { ok: false }>): Denial {
+  const elements = extra.filter(([name]) => !NOT_TOLD.has(name));
+  return { code: "CLIENT_SIGNATURE_INVALID", reason: message, oss: { status, code, ec, elements } };
+}

@@ -1,0 +1,157 @@
+import { type Denial, GatewayError } from "../core/errors.js";
+import { withoutHeaders } from "../core/headers.js";
+import { encodePath } from "../core/target.js";
+import { isPlaylistPath } from "../hls/uri.js";
+import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
+import { canonicalQuery } from "../signing/canonical.js";
+import { presignV1Url } from "../signing/sign.js";
+import { filterSignedRequest } from "../signing/signed-request.js";
+import type { QueryPairs } from "../signing/types.js";
+import type { UpstreamRequest } from "../transport/exchange.js";
+import { clientKey, locate } from "./locate.js";
+import type { RequestContext, SignedDraft } from "./request-context.js";
+import { wantedHost } from "./upstream-host.js";
+
+const NO_CREDENTIALS_DETAIL =
+  "The gateway has no valid credentials for this route at the moment. Try again soon; its log tells why.";
+
+/**
+ * Stage 7 where the gateway signs: takes from the client's request what it may ask for, and describes what is sent. The
+ * signature itself is made when the request goes out, and anew for each retry.
+ */
+export function prepareSigned(ctx: RequestContext): Denial | null {
+  locate(ctx);
+  const route = ctx.route as CompiledRoute;
+  const bucket = ctx.bucket as CompiledBucket;
+  const { rules, source } = route.signing as CompiledSigning;
+  const method = ctx.req.method ?? "";
+  const filtered = filterSignedRequest(
+    {
+      method,
+      key: clientKey(ctx),
+      bucket: bucket.ossName,
+      rawQuery: withoutOwnProcess(ctx),
+      headers: ctx.req.rawHeaders,
+      carriesVerifiedSignature: ctx.hasVerifiedSignature,
+    },
+    rules,
+  );
+  if (!filtered.ok) return filtered.denial;
+  if (source.current(Date.now()) === null) throw new GatewayError("NO_CREDENTIALS", NO_CREDENTIALS_DETAIL);
+  const headers = ["Host", wantedHost(ctx, route, bucket), ...filtered.headers];
+  const draft = { method, key: filtered.key, query: filtered.query, headers };
+  ctx.signedDraft = asPlaylist(ctx, draft) ?? {
+    ...draft,
+    rawTarget: targetOf(draft.key, draft.query),
+    playlist: null,
+    urlExpiresSeconds: null,
+    answersXml: answersXml(method, filtered.key, filtered.query),
+  };
+  return null;
+}
+
+/**
+ * A browser's question before a cross-origin request. OSS answers it without a signature (oss-semantics §6.3), by the
+ * bucket's own rules, and it says nothing of the object.
+ */
+export function preparePreflight(ctx: RequestContext): Denial | null {
+  locate(ctx);
+  const route = ctx.route as CompiledRoute;
+  const headers = ["Host", wantedHost(ctx, route, ctx.bucket as CompiledBucket)];
+  const { rawHeaders } = ctx.req;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (OF_PREFLIGHTS.has(name.toLowerCase())) headers.push(name, rawHeaders[i + 1] as string);
+  }
+  const rawTarget = targetOf(route.keyPrefix + clientKey(ctx), []);
+  ctx.upstreamRequest = { method: "OPTIONS", rawTarget, headers };
+  return null;
+}
+
+const OF_PREFLIGHTS: ReadonlySet<string> = new Set([
+  "origin",
+  "access-control-request-method",
+  "access-control-request-headers",
+  "user-agent",
+]);
+
+/** The playlists of OSS name each other with the processing that the gateway asks for itself. */
+function withoutOwnProcess(ctx: RequestContext): string {
+  const { hls } = ctx.route as CompiledRoute;
+  if (hls?.mode !== "ossSign" || !ctx.rawQuery.includes("x-oss-process=hls") || !isPlaylistPath(ctx.path))
+    return ctx.rawQuery;
+  return ctx.rawQuery
+    .split("&")
+    .filter((segment) => !/^x-oss-process=hls(?:\/|%2F)sign$/i.test(segment))
+    .join("&");
+}
+
+type Draft = Pick<SignedDraft, "method" | "key" | "query" | "headers">;
+
+/** Every byte outside the unreserved set and `/` is encoded, so that signer and reader cannot disagree. */
+function targetOf(key: string, query: QueryPairs): string {
+  const path = `/${encodePath(key)}`;
+  return query.length === 0 ? path : `${path}?${canonicalQuery(query)}`;
+}
+
+/** Lists and the answers about multipart uploads are documents that hold keys. */
+function answersXml(method: string, key: string, query: QueryPairs): boolean {
+  if (query.length === 0 || method === "PUT" || method === "DELETE") return key === "" && method === "GET";
+  return key === "" || query.some(([name]) => name === "uploads" || name === "uploadId");
+}
+
+/** A playlist is asked for as a whole and as it is now, for what the client gets of it is another text. */
+const NOT_FOR_PLAYLISTS: ReadonlySet<string> = new Set([
+  "range",
+  "if-range",
+  "if-match",
+  "if-none-match",
+  "if-modified-since",
+  "if-unmodified-since",
+  "accept-encoding",
+]);
+
+function asPlaylist(ctx: RequestContext, draft: Draft): SignedDraft | null {
+  const { hls } = ctx.route as CompiledRoute;
+  const isRead = draft.method === "GET" || draft.method === "HEAD";
+  if (hls === null || !isRead || !isPlaylistPath(ctx.path)) return null;
+  const headers = withoutHeaders(draft.headers, NOT_FOR_PLAYLISTS);
+  if (hls.mode === "rewrite") {
+    if (draft.query.length > 0) return null;
+    // The length of the answer is known only when it has been rewritten.
+    const rawTarget = targetOf(draft.key, draft.query);
+    return { ...draft, method: "GET", headers, rawTarget, playlist: hls, urlExpiresSeconds: null, answersXml: false };
+  }
+  const query: QueryPairs = [["x-oss-process", "hls/sign"]];
+  const rawTarget = targetOf(draft.key, query);
+  const urlExpiresSeconds = playlistExpirySeconds(ctx, hls.sessionTtlMs);
+  return { ...draft, query, headers, rawTarget, playlist: null, urlExpiresSeconds, answersXml: false };
+}
+
+/** Nothing outlives the link that admitted the playlist. */
+function playlistExpirySeconds(ctx: RequestContext, sessionTtlMs: number): number {
+  const session = Math.floor((Date.now() + sessionTtlMs) / 1_000);
+  return ctx.link === null ? session : Math.min(session, ctx.link.expiresSeconds);
+}
+
+/** Signs what {@link prepareSigned} described, with the credentials and the time of now. */
+export function signNow(ctx: RequestContext): UpstreamRequest | GatewayError {
+  const draft = ctx.signedDraft as SignedDraft;
+  const { signing } = ctx.route as CompiledRoute & { readonly signing: CompiledSigning };
+  const bucket = ctx.bucket as CompiledBucket;
+  const nowMs = Date.now();
+  const credentials = signing.source.current(nowMs);
+  if (credentials === null) return new GatewayError("NO_CREDENTIALS", NO_CREDENTIALS_DETAIL);
+  ctx.signedWith = credentials.accessKeyId;
+  const { method, key, query, headers, rawTarget } = draft;
+  if (draft.urlExpiresSeconds === null) {
+    const signer = signing.signerOf(bucket);
+    const added = signer.sign({ method, key, query, headers, credentials, nowMs: bucket.clock.at(nowMs) });
+    return { method, rawTarget, headers: [...headers, ...added] };
+  }
+  const { expiresAtMs } = credentials;
+  const credentialsEnd = expiresAtMs === undefined ? Number.POSITIVE_INFINITY : Math.floor(expiresAtMs / 1_000);
+  const expires = Math.min(draft.urlExpiresSeconds, credentialsEnd);
+  const signature = presignV1Url({ method, bucket: bucket.ossName, key, query, headers }, credentials, expires);
+  return { method, rawTarget: `${rawTarget}&${signature}`, headers };
+}

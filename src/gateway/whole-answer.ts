@@ -1,0 +1,99 @@
+import { GatewayError } from "../core/errors.js";
+import { type HeaderList, headerValue } from "../core/headers.js";
+import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
+import { clientXml } from "./client-xml.js";
+import { isAuthFailure, isCredentialFailure, type OssError, readOssError, toldElements } from "./oss-error.js";
+import type { RequestContext } from "./request-context.js";
+import { ecElements, ossErrorXml, sendWhole } from "./respond.js";
+import { playlistAnswer } from "./serve-playlist.js";
+import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders } from "./upstream-answer.js";
+
+/**
+ * Which answers are collected: on routes that the gateway signs, those that could tell a client what is ours
+ * (errors, documents with our keys and endpoints) and playlists. All others are streamed: `null`.
+ */
+export function wholeAnswerFor(ctx: RequestContext, status: number, headers: HeaderList): WholeAnswer | null {
+  const { signing } = ctx.route as CompiledRoute;
+  if (signing === null) return null;
+  const draft = ctx.signedDraft;
+  const { clock } = ctx.bucket as CompiledBucket;
+  if (clock.observe(headerValue(headers, "date") ?? "", Date.now())) ctx.clockChanged = true;
+  // 203 is an upload whose callback failed: stored, and answered with an error document.
+  if (status >= 400 || status === 203) return UPSTREAM_ERROR;
+  if (status !== 200 || draft === null) return null;
+  if (draft.playlist !== null) return playlistAnswer(draft.playlist);
+  return draft.answersXml ? XML_ANSWER : null;
+}
+
+const KIB = 1024;
+
+const UPSTREAM_ERROR: WholeAnswer = {
+  maxBytes: 256 * KIB,
+  tooLargeCode: "UPSTREAM_BAD_RESPONSE",
+  finish(ctx, answer) {
+    const error = readOssError(answer.headers, answer.body);
+    noteRequestId(ctx, answer.headers, error);
+    if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);
+    respondOssError(ctx, answer, error);
+    return "done";
+  },
+};
+
+/** A list of 1,000 keys of 1,023 bytes, each byte written as `%XX`, with what stands around them. */
+const MAX_XML_BYTES = 8 * KIB * KIB;
+
+const XML_ANSWER: WholeAnswer = {
+  maxBytes: MAX_XML_BYTES,
+  tooLargeCode: "UPSTREAM_BAD_RESPONSE",
+  finish(ctx, { status, headers, body }) {
+    const kept = withoutBodyHeaders(ctx, status, headers);
+    kept.push("Content-Type", headerValue(headers, "content-type") ?? "application/xml");
+    sendWhole(ctx, status, kept, clientXml(ctx, body));
+    return "done";
+  },
+};
+
+function noteRequestId(ctx: RequestContext, headers: HeaderList, error: OssError | null): void {
+  ctx.ossRequestId = headerValue(headers, "x-oss-request-id") ?? error?.elements.get("RequestId");
+  ctx.ossEc = headerValue(headers, "x-oss-ec") ?? error?.elements.get("EC");
+}
+
+/** OSS refused what the gateway signed: nothing of it is the client's business, and a wrong clock is put right. */
+function refusedSignature(ctx: RequestContext, error: OssError): "again" {
+  const { source } = (ctx.route as CompiledRoute).signing as CompiledSigning;
+  if (isCredentialFailure(error)) source.noteRefused(ctx.signedWith);
+  const mayRepeat = ctx.clockChanged && !ctx.hasRepeated && ctx.exchange === null && !ctx.hasBody;
+  if (mayRepeat) return "again";
+  throw new GatewayError("UPSTREAM_AUTH_FAILED", `OSS answered ${error.code}: ${withoutIds(error.message)}`);
+}
+
+/** For the log: a message may quote the key id or the signature. */
+function withoutIds(message: string): string {
+  return message.replace(/[A-Za-z0-9+/=_-]{16,}/g, "***").slice(0, 200);
+}
+
+function respondOssError(ctx: RequestContext, { status, headers }: UpstreamAnswer, error: OssError | null): void {
+  const { method } = ctx.req;
+  const kept = withoutBodyHeaders(ctx, status, headers);
+  if (method === "HEAD") {
+    sendWhole(ctx, status, kept, "");
+    return;
+  }
+  kept.push("Content-Type", "application/xml");
+  const xml = ossErrorXml({
+    code: error?.code ?? "UpstreamError",
+    message: error?.message ?? `OSS answered ${status}.`,
+    requestId: ctx.ossRequestId ?? ctx.requestId,
+    hostId: ctx.rawHost,
+    elements: error === null ? ecElements(ctx.ossEc ?? null) : [...keyElement(ctx, error), ...toldElements(error)],
+  });
+  sendWhole(ctx, status, kept, xml);
+}
+
+/** The key as the client wrote it: without the route's prefix. */
+function keyElement(ctx: RequestContext, { elements }: OssError): (readonly [element: string, text: string])[] {
+  const key = elements.get("Key");
+  if (key === undefined) return [];
+  const { keyPrefix } = ctx.route as CompiledRoute;
+  return key.startsWith(keyPrefix) ? [["Key", key.slice(keyPrefix.length)]] : [];
+}

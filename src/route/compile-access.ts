@@ -1,0 +1,42 @@
+import type { LinksConfig, RouteConfig, SecretRef } from "../config/gateway-config.js";
+import type { Secret } from "../core/secret.js";
+import { type AccessPolicy, compileAccess } from "../policy/access.js";
+import { compileLinkKeys } from "../policy/link-check.js";
+import { LinkSigner } from "../policy/link-token.js";
+import { compileSecureLink } from "../policy/secure-link.js";
+import type { CompiledLinks } from "./compiled-route.js";
+
+/** @throws Error that names `where` when the secret cannot be had */
+export type ReadSecret = (ref: SecretRef, where: string) => Secret;
+
+/** Who may use a route; `null` where the file leaves it open, which only relaying routes can. */
+export function compileRouteAccess({ allow, deny, satisfy }: RouteConfig): AccessPolicy | null {
+  if (allow === null && deny.clients.length === 0) return null;
+  const members = allow === null ? null : { ...allow, links: allow.links !== null };
+  return compileAccess({ allow: members, satisfy, deny });
+}
+
+/** @param where the route's place in the configuration, `routes[2]` */
+export function compileRouteLinks(route: RouteConfig, where: string, read: ReadSecret): CompiledLinks | null {
+  const links = route.allow?.links ?? null;
+  if (links === null) return null;
+  const place = `${where}.allow.links`;
+  const secret = read(links.secret, `${place}.secret`);
+  const previous = links.previousSecrets.map((ref, i) => read(ref, `${place}.previousSecrets[${i}]`));
+  const secureLink = compileNginxForm(links, place, read);
+  const { maxAgeMs } = links;
+  return {
+    keys: compileLinkKeys({ route: route.name, secrets: [secret, ...previous], maxAgeMs, secureLink }),
+    signer: new LinkSigner(secret, route.name),
+    secureLinkNames:
+      links.secureLink === null
+        ? null
+        : { md5: links.secureLink.md5Parameter, expires: links.secureLink.expiresParameter },
+  };
+}
+
+function compileNginxForm({ secureLink, maxAgeMs }: LinksConfig, place: string, read: ReadSecret) {
+  if (secureLink === null) return null;
+  const secret = read(secureLink.secret, `${place}.secureLink.secret`);
+  return compileSecureLink({ expression: secureLink.expression, secret, maxAgeMs });
+}

@@ -1,0 +1,38 @@
+import type { RouteConfig } from "../config/gateway-config.js";
+import type { Operation } from "../core/operations.js";
+import type { CredentialsSource } from "../credentials/source.js";
+import { DayKeyCache } from "../signing/day-key.js";
+import { HeaderSigner } from "../signing/header-signer.js";
+import { compileRules } from "../signing/signed-request.js";
+import type { CompiledBucket, CompiledSigning } from "./compiled-route.js";
+
+/** What a route signs with; `null` for one that relays. */
+export function compileSigning(
+  route: RouteConfig,
+  buckets: readonly CompiledBucket[],
+  sources: ReadonlyMap<string, CredentialsSource>,
+): CompiledSigning | null {
+  const { sign } = route;
+  if (sign === null) return null;
+  const source = sources.get(sign.credentials);
+  if (source === undefined) throw new Error(`no credentials ${sign.credentials} in the checked configuration`);
+  const signers = new Map(buckets.map((bucket) => [bucket, headerSigner(bucket, sign.version)]));
+  return {
+    source,
+    rules: compileRules({
+      allowsPut: route.methods.includes("PUT"),
+      operations: new Set(route.operations as readonly Operation[]),
+      process: sign.process,
+      responseOverrides: new Set(sign.responseOverrides),
+      keyPrefix: route.keyPrefix,
+    }),
+    clientSignatures: route.clientSignatures,
+    plusIsSpace: sign.plusInPath === "space",
+    dayKeys: new DayKeyCache(),
+    signerOf: (bucket) => signers.get(bucket) as HeaderSigner,
+  };
+}
+
+function headerSigner({ ossName, region }: CompiledBucket, version: "v1" | "v4"): HeaderSigner {
+  return new HeaderSigner({ bucket: ossName, region: region ?? "", product: "oss", version });
+}
