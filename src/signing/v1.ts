@@ -1,7 +1,7 @@
-import { createHmac } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import type { HeaderList } from "../core/headers.js";
 import { headerValue } from "../core/headers.js";
-import type { Secret } from "../core/secret.js";
+import { Secret } from "../core/secret.js";
 import { canonicalHeaders, headerLine, isOssHeader, isV1SignedParameter } from "./canonical.js";
 import type { QueryPairs, SigningInput } from "./types.js";
 
@@ -45,7 +45,11 @@ function compareUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** `b64(HMAC-SHA1(secret, stringToSign))`. */
-export function signature(accessKeySecret: Secret, stringToSign: string): string {
-  return createHmac("sha1", accessKeySecret.reveal()).update(stringToSign, "utf8").digest("base64");
+/**
+ * `b64(HMAC-SHA1(secret, stringToSign))`.
+ * @param accessKeySecret the secret, or a key object made of its UTF-8 bytes
+ */
+export function signature(accessKeySecret: Secret | KeyObject, stringToSign: string): string {
+  const key = accessKeySecret instanceof Secret ? accessKeySecret.reveal() : accessKeySecret;
+  return createHmac("sha1", key).update(stringToSign, "utf8").digest("base64");
 }

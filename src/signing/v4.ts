@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash, type KeyObject } from "node:crypto";
 import { headerValue } from "../core/headers.js";
 import { encodePath } from "../core/target.js";
 import { canonicalHeaders, canonicalQuery, isOssHeader } from "./canonical.js";
@@ -43,14 +43,23 @@ export function additionalHeaderNames(names: readonly string[]): readonly string
  * @param timestamp `YYYYMMDD'T'HHMMSS'Z'`
  */
 export function stringToSign(timestamp: string, scope: Scope, canonicalRequest: string): string {
-  const hashed = createHash("sha256").update(canonicalRequest, "utf8").digest("hex");
-  return `${ALGORITHM}\n${timestamp}\n${scopeText(scope)}\n${hashed}`;
+  return stringToSignStart(timestamp, scope) + hashHex(canonicalRequest);
+}
+
+/** The StringToSign up to the hash of the canonical request. */
+export function stringToSignStart(timestamp: string, scope: Scope): string {
+  return `${ALGORITHM}\n${timestamp}\n${scopeText(scope)}\n`;
+}
+
+/** `hex(SHA256(text))`. */
+export function hashHex(text: string): string {
+  return hash("sha256", text, "hex");
 }
 
 /**
  * `hex(HMAC-SHA256(kSign, stringToSign))`.
  * @param signingKey kSign: see `deriveDayKey`
  */
-export function signature(signingKey: Uint8Array, stringToSign: string): string {
+export function signature(signingKey: Uint8Array | KeyObject, stringToSign: string): string {
   return createHmac("sha256", signingKey).update(stringToSign, "utf8").digest("hex");
 }
