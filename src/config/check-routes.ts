@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { bucketHosts } from "./endpoint.js";
-import { nearest } from "./nearest.js";
-import { quote } from "./problem.js";
+import { nameHint, nearest } from "./nearest.js";
+import { type Path, quote } from "./problem.js";
 import type { BucketDraft, ConfigDraft, Report, RouteDraft } from "./report.js";
 import { REFERENCE_EXPECTED } from "./values.js";
 
@@ -28,6 +28,7 @@ function checkLists(route: RouteDraft, index: number, report: Report): void {
   report.repeats([...path, "match", "hosts"], route.match?.hosts);
   report.repeats([...path, "match", "listeners"], route.match?.listeners);
   report.repeats([...path, "buckets"], route.buckets);
+  report.repeats([...path, "callback", "buckets"], route.callback?.buckets);
   report.repeats([...path, "methods"], route.methods);
   report.repeats([...path, "requestHeaders", "remove"], route.requestHeaders?.remove);
 }
@@ -36,37 +37,41 @@ function checkListenerNames(route: RouteDraft, index: number, draft: ConfigDraft
   const known = (draft.listeners ?? []).flatMap((listener) => listener?.name ?? []);
   route.match?.listeners?.forEach((name, place) => {
     if (name === undefined || known.includes(name)) return;
-    const near = nearest(name, known);
-    const hint = near === null ? namesHint(known) : `Did you mean ${near}?`;
+    const hint = nameHint(name, known);
     report.problem(["routes", index, "match", "listeners", place], { expected: REFERENCE_EXPECTED.listener, hint });
   });
 }
 
-function namesHint(known: readonly string[]): string {
-  return known.length === 0 || known.length > 10 ? "" : `There is ${known.join(", ")}.`;
-}
-
 function checkBucketNames(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
   const path = ["routes", index] as const;
-  const [hasOne, hasSeveral] = [report.source.has([...path, "bucket"]), report.source.has([...path, "buckets"])];
-  if (hasOne && hasSeveral) {
-    report.problem([...path, "buckets"], { expected: "either bucket or buckets", found: "both", atKey: true });
-  } else if (!hasOne && !hasSeveral) {
-    report.problem([...path, "bucket"], { expected: "either bucket or buckets", found: "neither" });
-  }
+  const [first, ...others] = TARGETS.filter((key) => report.source.has([...path, key]));
+  const expected = "exactly one of bucket, buckets and callback";
+  if (first === undefined) report.problem([...path, "bucket"], { expected, found: "none" });
+  for (const key of others) report.problem([...path, key], { expected, found: `${first} and ${key}`, atKey: true });
   checkAlias(route.bucket, [...path, "bucket"], draft, report);
-  route.buckets?.forEach((alias, place) => {
-    checkAlias(alias, [...path, "buckets", place], draft, report);
-  });
+  checkAliases(route.buckets, [...path, "buckets"], draft, report);
+  checkAliases(route.callback?.buckets, [...path, "callback", "buckets"], draft, report);
   checkOssNames(route, index, draft, report);
 }
 
-function checkAlias(alias: string | undefined, path: (string | number)[], draft: ConfigDraft, report: Report): void {
+const TARGETS = ["bucket", "buckets", "callback"] as const;
+
+function checkAliases(
+  list: readonly (string | undefined)[] | undefined,
+  path: Path,
+  draft: ConfigDraft,
+  report: Report,
+) {
+  list?.forEach((alias, place) => {
+    checkAlias(alias, [...path, place], draft, report);
+  });
+}
+
+function checkAlias(alias: string | undefined, path: Path, draft: ConfigDraft, report: Report): void {
   const buckets = draft.buckets ?? {};
   if (alias === undefined || Object.hasOwn(buckets, alias)) return;
   const named = Object.entries(buckets).find(([, bucket]) => bucket?.bucket === alias)?.[0];
-  const near = named ?? nearest(alias, Object.keys(buckets));
-  const hint = near === null ? namesHint(Object.keys(buckets)) : `Did you mean ${near}?`;
+  const hint = named === undefined ? nameHint(alias, Object.keys(buckets)) : `Did you mean ${named}?`;
   report.problem(path, { expected: REFERENCE_EXPECTED.bucket, hint });
 }
 
@@ -134,9 +139,13 @@ function clientHostHint(host: string): string {
   return `Bind it at OSS and add it to the bucket's domains, or ${instead}.`;
 }
 
+function bucketsOf(route: RouteDraft | undefined): readonly (string | undefined)[] {
+  return [route?.bucket, ...(route?.buckets ?? []), ...(route?.callback?.buckets ?? [])];
+}
+
 function warnAboutUnused(draft: ConfigDraft, report: Report): void {
   const routes = draft.routes ?? [];
-  const used = new Set(routes.flatMap((route) => [route?.bucket, ...(route?.buckets ?? [])]));
+  const used = new Set(routes.flatMap(bucketsOf));
   for (const alias of Object.keys(draft.buckets ?? {})) {
     if (!used.has(alias))
       report.warning(["buckets", alias], { expected: "a route to this bucket", found: "none", atKey: true });

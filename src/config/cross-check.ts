@@ -1,16 +1,37 @@
+import { checkAccess } from "./check-access.js";
 import { checkBuckets } from "./check-buckets.js";
+import { checkCallback } from "./check-callback.js";
+import { checkCredentials } from "./check-credentials.js";
+import { checkHls } from "./check-hls.js";
 import { checkListeners } from "./check-listeners.js";
 import { checkOverlaps } from "./check-overlaps.js";
 import { checkRoutes } from "./check-routes.js";
-import type { ConfigDraft, Report } from "./report.js";
+import { checkRegions, checkSigning } from "./check-signing.js";
+import type { ConfigDraft, Report, RouteDraft } from "./report.js";
 
 /** Everything that no single field shows. Works on what is good of a file, so that it can go with its other problems. */
 export function crossCheck(draft: ConfigDraft, report: Report): void {
   checkListeners(draft, report);
   checkLimits(draft, report);
+  checkCredentials(draft, report);
   checkBuckets(draft, report);
   checkRoutes(draft, report);
   checkOverlaps(draft, report);
+  checkRegions(draft, report);
+  draft.routes?.forEach((route, index) => {
+    if (route !== undefined) checkRoute(route, index, draft, report);
+  });
+}
+
+/** What the keys of one route say together. */
+function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
+  if (report.source.has(["routes", index, "callback"])) {
+    checkCallback(route, index, report);
+    return;
+  }
+  checkSigning(route, index, draft, report);
+  checkAccess(route, index, report);
+  checkHls(route, index, report);
 }
 
 function checkLimits({ limits }: ConfigDraft, report: Report): void {

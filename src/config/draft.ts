@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { SocketAddress } from "./gateway-config.js";
-import { unwrap } from "./walk-schema.js";
+import { unwrap, variants } from "./walk-schema.js";
 
 /** Values of a file as far as they are good; what is missing or wrong is `undefined`. Lists keep their indexes. */
 export type Draft<T> = T extends SocketAddress | URL | string | number | boolean | null | undefined
@@ -21,6 +21,7 @@ function salvageAny(schema: z.ZodType, data: unknown): unknown {
   const inner = unwrap(schema);
   if (data === undefined) return valueOrNothing(schema, data);
   if (inner instanceof z.ZodObject) return isMap(data) ? salvageMap(inner.shape, data) : undefined;
+  if (inner instanceof z.ZodDiscriminatedUnion) return isMap(data) ? salvageVariant(inner, data) : undefined;
   if (inner instanceof z.ZodArray) {
     return Array.isArray(data) ? data.map((item) => salvageAny(inner.element as z.ZodType, item)) : undefined;
   }
@@ -30,6 +31,11 @@ function salvageAny(schema: z.ZodType, data: unknown): unknown {
     return Object.assign(Object.create(null), Object.fromEntries(members));
   }
   return valueOrNothing(schema, data);
+}
+
+function salvageVariant(union: z.ZodDiscriminatedUnion, data: Record<string, unknown>): unknown {
+  const member = variants(union).find(([type]) => type === data.type)?.[1];
+  return member === undefined ? undefined : salvageMap(member.shape, data);
 }
 
 function salvageMap(shape: Record<string, z.ZodType>, data: Record<string, unknown>): unknown {

@@ -1,12 +1,10 @@
 /** Keys of the file's shape that a later version will have: the section's path without indexes and aliases → its keys. */
 const LATER_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["", ["workers", "trustedProxies", "credentials"]],
+  ["", ["workers", "trustedProxies"]],
   ["listeners[]", ["tls", "proxyProtocol"]],
   ["buckets.*", ["fallback", "quota"]],
-  [
-    "routes[]",
-    ["preview", "referer", "cors", "priority", "sign", "allow", "satisfy", "operations", "hls", "responseHeaders"],
-  ],
+  ["routes[]", ["preview", "referer", "cors", "priority", "responseHeaders"]],
+  ["routes[].allow", ["basic", "forwardAuth", "certificates"]],
   ["routes[].limits", ["requests", "egress", "perClient"]],
 ]);
 
@@ -20,7 +18,7 @@ export function sectionOf(path: readonly (string | number)[]): string {
   let section = "";
   path.forEach((step, index) => {
     if (typeof step === "number") section += "[]";
-    else if (index === 1 && path[0] === "buckets") section += ".*";
+    else if (index === 1 && (path[0] === "buckets" || path[0] === "credentials")) section += ".*";
     else section += section === "" ? step : `.${step}`;
   });
   return section;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseDurationMs, parseSizeBytes } from "../core/units.js";
+import { nearest } from "./nearest.js";
 import { joinMessage, Refusal } from "./refusal.js";
 
 /** What the reference says of a value; `default` where the schema has none, but the key may be absent. */
@@ -84,19 +85,39 @@ export function yesOrNo(): z.ZodBoolean {
   return z.boolean({ error }).register(typeNames, { type: "true or false" });
 }
 
-/** One of a few words; `later` are words that another version will know. */
+interface WordOptions {
+  /** Words that another version will know. */
+  readonly later?: readonly string[];
+  /** Completes "expected …"; absent: all words, which is too long for many. */
+  readonly expected?: string;
+  /** What the reference says; absent: all words. */
+  readonly type?: string;
+  /** What to do when no word is near. */
+  readonly hint?: (input: string) => string;
+}
+
+/** One of a closed set of words. */
 export function oneOf<const W extends string>(
   words: readonly W[],
-  later: readonly string[] = [],
+  options: WordOptions = {},
 ): z.ZodEnum<{ [K in W]: K }> {
-  const expected = words.length === 1 ? (words[0] as string) : `one of ${words.join(", ")}`;
+  const expected = options.expected ?? (words.length === 1 ? (words[0] as string) : `one of ${words.join(", ")}`);
   const error = ({ input }: { readonly input: unknown }): string => {
     if (typeof input !== "string") return expected;
-    if (later.includes(input)) return joinMessage(expected, `This version does not have ${input} yet.`);
-    const sameWord = words.find((word) => word.toLowerCase() === input.toLowerCase());
-    return joinMessage(expected, sameWord === undefined ? "" : `Write ${sameWord}.`);
+    return joinMessage(expected, wordHint(input, words, options));
   };
-  return z.enum(words, { error }).register(typeNames, { type: words.map((word) => `\`${word}\``).join(" or ") });
+  const type = options.type ?? words.map((word) => `\`${word}\``).join(" or ");
+  return z.enum(words, { error }).register(typeNames, { type });
+}
+
+function wordHint(input: string, words: readonly string[], { later = [], hint = () => "" }: WordOptions): string {
+  if (later.includes(input)) return `This version does not have ${input} yet.`;
+  const sameWord = words.find((word) => word.toLowerCase() === input.toLowerCase());
+  if (sameWord !== undefined) return `Write ${sameWord}.`;
+  const special = hint(input);
+  if (special !== "") return special;
+  const near = nearest(input, words);
+  return near === null ? "" : `Did you mean ${near}?`;
 }
 
 export function listOf<S extends z.ZodType>(item: S, type: string, least: 0 | 1 = 0): z.ZodArray<S> {
@@ -108,4 +129,17 @@ export function mapOf<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.
   const error = (issue: { readonly code?: string }): string | undefined =>
     issue.code === "unrecognized_keys" ? undefined : `a map of these keys: ${Object.keys(shape).join(", ")}`;
   return z.strictObject(shape, { error }).register(typeNames, { type: "map" });
+}
+
+/** A map with other keys for each value of its key `type`, which every variant has as {@link oneOf} a single word. */
+export function variantsOf<const S extends readonly [z.ZodObject, ...z.ZodObject[]]>(variants: S, what: string) {
+  const words = variants.flatMap((variant) => (variant.shape.type as z.ZodEnum).options as string[]);
+  const error = (issue: { readonly code?: string; readonly input?: unknown }): string => {
+    if (issue.code !== "invalid_union") return `${what} with a type: ${words.join(", ")}`;
+    const written = (issue.input as { readonly type?: unknown }).type;
+    return joinMessage(`one of ${words.join(", ")}`, typeof written === "string" ? wordHint(written, words, {}) : "");
+  };
+  const union = z.discriminatedUnion("type", variants, { error });
+  typeNames.add(union as z.ZodType, { type: "map" });
+  return union;
 }

@@ -13,6 +13,13 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return longer.length === 1 ? (longer[0] ?? null) : null;
 }
 
+/** What to do about a name that nothing has: the nearest one, or all there are when they are few. `""` when neither helps. */
+export function nameHint(name: string | null, known: readonly string[]): string {
+  const near = name === null ? null : nearest(name, known);
+  if (near !== null) return `Did you mean ${near}?`;
+  return known.length === 0 || known.length > 10 ? "" : `There is ${known.join(", ")}.`;
+}
+
 function simplify(word: string): string {
   return word.toLowerCase().replace(/[-_\s]/g, "");
 }

@@ -80,7 +80,8 @@ function escapeForTerminal(text: string): string {
 function withoutSecrets(text: string): string {
   if (/PRIVATE KEY|BEGIN CERTIFICATE/.test(text)) return "***";
   return text
-    .replace(/:\/\/[^/]*@/g, "://***@")
+    .replace(/:\/\/.*@/g, "://***@")
+    .replace(/(:\/\/[^\s?#]*[?#]).+/g, "$1***")
     .replace(/\b(?:LTAI|STS\.)[A-Za-z0-9]{8,}/g, "***")
     .replace(/((?:secret|token|password|signature|accesskeyid|credential)[^=:]{0,20}[=:])[^&\s]+/gi, "$1***");
 }

@@ -10,7 +10,8 @@ export function configReference(): string {
 }
 
 function referenceRow(key: SchemaKey): string {
-  const what = key.schema.description ?? "";
+  const type = key.variant === null || key.name === "type" ? "" : `With \`type: ${key.variant}\`: `;
+  const what = type + (key.schema.description ?? "");
   return `| \`${key.path}\` | ${typeOf(key)} | ${defaultOf(key)} | ${what.replaceAll("|", "\\|")} |`;
 }
 

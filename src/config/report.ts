@@ -4,6 +4,7 @@ import type { ParsedConfig } from "./schema.js";
 import type { Source } from "./source.js";
 
 export type ConfigDraft = Draft<ParsedConfig>;
+export type CredentialsDraft = Draft<ParsedConfig["credentials"][string]>;
 export type BucketDraft = Draft<ParsedConfig["buckets"][string]>;
 export type RouteDraft = Draft<ParsedConfig["routes"][number]>;
 

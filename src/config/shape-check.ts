@@ -30,21 +30,28 @@ function wrongValue(path: Path, message: string, source: Source): Problem {
 
 function unknownKey(parent: Path, key: string, source: Source): Problem {
   const section = sectionOf(parent);
-  const known = KEYS.filter((candidate) => candidate.section === section).map((candidate) => candidate.name);
-  const place = { found: quote(key), atKey: true };
-  if (isLaterKey(section, key)) {
-    const hint = "This version does not have it yet; take it out.";
-    return source.problem([...parent, key], { ...place, expected: `one of ${known.join(", ")}`, hint });
-  }
+  const variant = source.textAt([...parent, "type"]);
+  const here = KEYS.filter((candidate) => candidate.section === section);
+  const known = here.filter((candidate) => candidate.variant === null || candidate.variant === variant);
+  const names = known.map((candidate) => candidate.name);
   return source.problem([...parent, key], {
-    ...place,
-    expected: `one of ${known.join(", ")}`,
-    hint: unknownKeyHint(key, known),
+    found: quote(key),
+    atKey: true,
+    expected: names.length === 1 ? `${names[0]} alone` : `one of ${names.join(", ")}`,
+    hint: isLaterKey(section, key) ? LATER_HINT : unknownKeyHint(key, names, here),
   });
 }
 
-function unknownKeyHint(key: string, known: readonly string[]): string {
+const LATER_HINT = "This version does not have it yet; take it out.";
+const SECRET_HINT = "A secret is never written here: { type: env } or { type: file, path: PATH } says where it is.";
+
+/** @param here all keys of the section, those of other types too */
+function unknownKeyHint(key: string, known: readonly string[], here: readonly SchemaKey[]): string {
   if (key === "<<") return "Merge keys are not supported.";
+  const types = here.flatMap(({ name, variant }) => (name === key && variant !== null ? variant : []));
+  if (types.length > 0) return `It belongs to type: ${types.join(" or ")}.`;
+  const isOfCredentials = here.some(({ variant }) => variant !== null);
+  if (isOfCredentials && /accesskey|secret|token|password/i.test(key.replace(/[-_]/g, ""))) return SECRET_HINT;
   const near = nearest(key, known);
   if (near !== null) return `Did you mean ${near}?`;
   const elsewhere = KEYS.find((candidate) => candidate.name === key);

@@ -1,4 +1,5 @@
 import { LineCounter } from "yaml";
+import { isHidden } from "./hidden-values.js";
 import { type Complaint, formatPath, type Path, type Problem, quote, shorten } from "./problem.js";
 import { type Located, readYaml } from "./yaml-reader.js";
 
@@ -32,6 +33,12 @@ export class Source {
     return this.#find(path) !== null;
   }
 
+  /** The text that stands at a path; `null` when there is none. */
+  textAt(path: Path): string | null {
+    const node = this.#find(path);
+    return node?.kind === "text" ? node.written : null;
+  }
+
   /** The line of a value that exists, from 1. */
   lineOf(path: Path): number {
     return this.#lines.linePos(this.#find(path)?.valueOffset ?? 0).line;
@@ -45,7 +52,7 @@ export class Source {
       complaint.atKey === true ? node.keyOffset : node.valueOffset,
       formatPath(path),
       complaint,
-      foundText(node),
+      foundText(node, isHidden(path)),
     );
   }
 
@@ -77,7 +84,9 @@ export class Source {
   }
 }
 
-function foundText(node: Located): string {
+function foundText(node: Located, isHidden: boolean): string {
+  if (isHidden && node.kind === "text") return node.written === "" ? "an empty text" : "a text";
+  if (isHidden && node.kind === "bare") return "a value";
   if (node.kind === "text") return quote(node.written);
   if (node.kind === "bare") return shorten(node.written);
   if (node.kind === "nothing") return "nothing";

@@ -1,6 +1,14 @@
-import type { BucketConfig, GatewayConfig, RouteConfig } from "./gateway-config.js";
+import type {
+  AllowConfig,
+  BucketConfig,
+  CredentialsConfig,
+  GatewayConfig,
+  HlsConfig,
+  RouteConfig,
+} from "./gateway-config.js";
 import type { ParsedConfig } from "./schema.js";
 
+type ParsedCredentials = ParsedConfig["credentials"][string];
 type ParsedBucket = ParsedConfig["buckets"][string];
 type ParsedRoute = ParsedConfig["routes"][number];
 
@@ -10,7 +18,7 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   const buckets = Object.entries(parsed.buckets).map(([alias, bucket]) => [alias, toBucket(alias, bucket)] as const);
   return freezeDeep({
     listeners: parsed.listeners,
-    admin: { ...parsed.admin, bearerSecret: null },
+    admin: { address: parsed.admin.address, bearerSecret: parsed.admin.bearerSecret ?? null },
     log: parsed.log,
     limits: {
       headerSizeBytes: limits.headerSize,
@@ -21,7 +29,9 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
       connections: limits.connections,
       shutdownTimeoutMs: limits.shutdownTimeout,
     },
-    credentials: new Map(),
+    credentials: new Map(
+      Object.entries(parsed.credentials).map(([name, credentials]) => [name, toCredentials(credentials)]),
+    ),
     buckets: new Map(buckets),
     routes: parsed.routes.map(toRoute),
   });
@@ -43,30 +53,74 @@ function toBucket(alias: string, bucket: ParsedBucket): BucketConfig {
   });
 }
 
+function toCredentials(parsed: ParsedCredentials): CredentialsConfig {
+  return freezeDeep(toKind(parsed));
+}
+
+function toKind(parsed: ParsedCredentials): CredentialsConfig {
+  switch (parsed.type) {
+    case "ecsRamRole":
+      return { ...parsed, roleName: parsed.roleName ?? null };
+    case "assumeRole": {
+      const { duration, externalId = null, policy = null, ...rest } = parsed;
+      return { ...rest, durationSeconds: Math.round(duration / 1000), externalId, policy };
+    }
+    case "oidcRole": {
+      const { duration, roleArn = null, providerArn = null, tokenFile = null, ...rest } = parsed;
+      return { ...rest, durationSeconds: Math.round(duration / 1000), roleArn, providerArn, tokenFile };
+    }
+    default:
+      return parsed;
+  }
+}
+
 function toRoute(route: ParsedRoute): RouteConfig {
-  const { match } = route;
+  const { match, sign, hls } = route;
+  const isCallback = route.callback !== undefined;
   return {
     name: route.name,
     match: { hosts: match.hosts, listeners: match.listeners ?? null, pathPrefix: match.pathPrefix },
-    target:
-      route.buckets === undefined
-        ? { kind: "bucket", bucket: route.bucket ?? "" }
-        : { kind: "buckets", buckets: route.buckets },
+    target: toTarget(route),
     stripPrefix: route.stripPrefix,
     keyPrefix: route.keyPrefix,
     hostHeader: route.hostHeader,
-    methods: route.methods,
+    methods: isCallback ? ["POST"] : route.methods,
     auth: route.auth,
-    sign: null,
-    clientSignatures: "refuse",
-    operations: [],
-    allow: null,
-    satisfy: "any",
-    deny: { clients: [] },
-    hls: null,
+    sign: sign ?? null,
+    clientSignatures: route.clientSignatures,
+    operations: route.operations,
+    allow: toAllow(route.allow),
+    satisfy: route.satisfy ?? "any",
+    deny: route.deny,
+    hls: toHls(hls),
     limits: { bodySizeBytes: route.limits.bodySize },
     requestHeaders: route.requestHeaders,
   };
+}
+
+function toTarget({ bucket, buckets, callback }: ParsedRoute): RouteConfig["target"] {
+  if (callback !== undefined) {
+    const { timeout, ...rest } = callback;
+    return { kind: "callback", ...rest, timeoutMs: timeout };
+  }
+  return buckets === undefined ? { kind: "bucket", bucket: bucket ?? "" } : { kind: "buckets", buckets };
+}
+
+function toAllow(allow: ParsedRoute["allow"]): AllowConfig | null {
+  if (allow === undefined) return null;
+  const { anyone, clients = [], links, signatures } = allow;
+  return { anyone, clients, links: links === undefined ? null : toLinks(links), signatures };
+}
+
+function toLinks(links: NonNullable<NonNullable<ParsedRoute["allow"]>["links"]>): AllowConfig["links"] {
+  const { secret, previousSecrets, maxAge, secureLink = null } = links;
+  return { secret, previousSecrets, maxAgeMs: maxAge, secureLink };
+}
+
+function toHls(hls: ParsedRoute["hls"]): HlsConfig | null {
+  if (hls === undefined) return null;
+  const { ttl, sessionTtl, root = null, ...rest } = hls;
+  return { ...rest, ttlMs: ttl, sessionTtlMs: sessionTtl, root };
 }
 
 /** Freezes plain objects and lists; a Map and a URL hold state of their own and are left alone. */

@@ -1,6 +1,6 @@
 import { canonicalIp, isMetadataAddress, metadataRefusal } from "./address.js";
 import type { EndpointKind } from "./gateway-config.js";
-import { joinMessage, Refusal } from "./refusal.js";
+import { Refusal } from "./refusal.js";
 
 /** The name of a listener, a bucket or a route: a label in logs and metrics. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
@@ -84,7 +84,7 @@ export function parseKeyPrefix(text: string): string | Refusal {
   return wrong === null ? text : new Refusal(expected, wrong);
 }
 
-function keyTextProblem(text: string): string | null {
+export function keyTextProblem(text: string): string | null {
   if (text.split("/").some((segment) => segment === "." || segment === "..")) return "No '.' or '..' segments.";
   if (Buffer.from(text).toString() !== text) return "It must be UTF-8; a lone surrogate is not.";
   for (const character of text) {
@@ -114,21 +114,18 @@ export function parseRemovedHeader(text: string): string | Refusal {
   return new Refusal(`${expected}, and none that a signature or the framing of the message depends on`);
 }
 
-export function parseFilePath(text: string): string | Refusal {
-  const expected = "the path of a PEM file";
-  if (text.includes("-----BEGIN")) return new Refusal(expected, "Write where the file is, not what is in it.");
-  return text === "" || text.includes("\0") ? new Refusal(expected) : text;
+export function parseFilePath(expected: string): (text: string) => string | Refusal {
+  return (text) => {
+    if (text.includes("-----BEGIN")) return new Refusal(expected, "Write where the file is, not what is in it.");
+    return text === "" || text.includes("\0") ? new Refusal(expected) : text;
+  };
 }
+
+export const parsePemPath = parseFilePath("the path of a PEM file");
 
 /** For keys whose values are names of other things. */
-export const REFERENCE_EXPECTED = { bucket: "the alias of a bucket", listener: "the name of a listener" };
-
-export const AUTH_EXPECTED = "relay";
-
-/** `relay`; `sign` belongs to a later version. */
-export function authMessage(input: unknown): string {
-  return joinMessage(
-    AUTH_EXPECTED,
-    input === "sign" ? "This version relays what the client signed; it cannot sign yet." : "",
-  );
-}
+export const REFERENCE_EXPECTED = {
+  bucket: "the alias of a bucket",
+  listener: "the name of a listener",
+  credentials: "the name of credentials",
+};

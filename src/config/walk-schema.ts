@@ -7,6 +7,8 @@ export interface SchemaKey {
   /** The map it belongs to, see sectionOf in later-keys: `routes[].match`, `buckets.*`. */
   readonly section: string;
   readonly name: string;
+  /** The `type` whose maps have this key; `null`: all have it. */
+  readonly variant: string | null;
   /** With its wrappers: default, optional, description. */
   readonly schema: z.ZodType;
   /** Without them. */
@@ -27,14 +29,30 @@ export function memberSchema(schema: z.ZodType): z.ZodType {
   return inner;
 }
 
-/** Every key below a map, parents before children, in the schema's order. */
+/** Every key below a map, parents before children, in the schema's order; of variants, one after the other. */
 export function schemaKeys(schema: z.ZodType, path = "", section = ""): readonly SchemaKey[] {
   const map = unwrap(schema);
-  if (!(map instanceof z.ZodObject)) return [];
+  if (map instanceof z.ZodDiscriminatedUnion) {
+    return variants(map).flatMap(([variant, member]) => mapKeys(member, { path, section, variant }));
+  }
+  return map instanceof z.ZodObject ? mapKeys(map, { path, section, variant: null }) : [];
+}
+
+type Place = Pick<SchemaKey, "path" | "section" | "variant">;
+
+function mapKeys(map: z.ZodObject, { path, section, variant }: Place): readonly SchemaKey[] {
   return Object.entries(map.shape as Record<string, z.ZodType>).flatMap(([name, child]) => {
     const inner = unwrap(child);
-    const key = { path: joined(path, name), section, name, schema: child, inner };
+    const key = { path: joined(path, name), section, name, variant, schema: child, inner };
     return [key, ...schemaKeys(memberSchema(inner), ...below(inner, key.path, joined(section, name)))];
+  });
+}
+
+/** The maps of a union by the value of their `type`. */
+export function variants(union: z.ZodDiscriminatedUnion): readonly (readonly [type: string, map: z.ZodObject])[] {
+  return (union.options as readonly z.ZodObject[]).map((map) => {
+    const [type = ""] = (unwrap(map.shape.type as z.ZodType) as z.ZodEnum).options;
+    return [String(type), map];
   });
 }
 

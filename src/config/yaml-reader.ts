@@ -1,4 +1,5 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from "yaml";
+import { hidesAll } from "./hidden-values.js";
 import { quote, type SyntaxComplaint, shorten } from "./problem.js";
 import { nestingProblem } from "./yaml-nesting.js";
 import { yamlProblem } from "./yaml-problem.js";
@@ -57,6 +58,8 @@ class Reader {
   readonly #anchors = new Map<string, Node>();
   #nodes = 0;
   #isTooMuch = false;
+  /** What is read may be a secret, so complaints do not repeat it. */
+  #isHidden = false;
 
   read(contents: Node): Located {
     return this.#node(contents, contents.range?.[0] ?? 0);
@@ -89,12 +92,13 @@ class Reader {
     const offset = node.range?.[0] ?? keyOffset;
     const written = `*${node.source}`;
     const isWildcard = target === undefined;
+    const inQuotes = this.#isHidden ? "Put it in quotes." : `Put it in quotes: ${quote(written)}.`;
     this.complaints.push({
       offset,
       path: "(yaml)",
       expected: "a value",
-      found: `${shorten(written)}, which YAML takes for an alias`,
-      hint: isWildcard ? `Put it in quotes: ${quote(written)}.` : "An alias cannot stand inside of what it names.",
+      found: `${this.#isHidden ? "a text" : shorten(written)}, which YAML takes for an alias`,
+      hint: isWildcard ? inQuotes : "An alias cannot stand inside of what it names.",
       isHarmless: isWildcard,
     });
     // A wildcard was meant, most likely; read on as if it had its quotes.
@@ -111,11 +115,19 @@ class Reader {
         this.#repeatedKey(name, key);
         continue;
       }
-      const located = this.#node(item, key.range?.[0] ?? place.valueOffset);
+      const located = this.#value(name, item, key.range?.[0] ?? place.valueOffset);
       children.set(name, located);
       value[name] = located.value;
     }
     return { ...place, kind: "map", value, children };
+  }
+
+  #value(key: string, item: Node | null, keyOffset: number): Located {
+    const wasHidden = this.#isHidden;
+    this.#isHidden ||= hidesAll(key);
+    const located = this.#node(item, keyOffset);
+    this.#isHidden = wasHidden;
+    return located;
   }
 
   #repeatedKey(name: string, key: Node): void {
@@ -123,7 +135,7 @@ class Reader {
       offset: key.range?.[0] ?? 0,
       path: "(yaml)",
       expected: "each key once",
-      found: `${quote(name)} a second time`,
+      found: `${this.#isHidden ? "a key" : quote(name)} a second time`,
       hint: "Put the values of both under one key.",
       isHarmless: true,
     });
@@ -137,7 +149,7 @@ class Reader {
   #keyName(key: Node): string | null {
     const name = isScalar(key) ? (typeof key.value === "string" ? key.value : (key.source ?? String(key.value))) : null;
     if (name !== null && name !== "" && name !== "__proto__") return name;
-    const found = name === null ? "something else" : quote(name);
+    const found = name === null || this.#isHidden ? "something else" : quote(name);
     this.complaints.push({ offset: key.range?.[0] ?? 0, path: "(yaml)", expected: "a plain name as the key", found });
     return null;
   }

@@ -115,12 +115,12 @@ const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, pr
   [
     "a route with a bucket and buckets",
     { 13: "    bucket: other\n    buckets: [other]" },
-    ["g.yaml:14:5: routes[1].buckets: expected either bucket or buckets, found both"],
+    ["g.yaml:14:5: routes[1].buckets: expected exactly one of bucket, buckets and callback, found bucket and buckets"],
   ],
   [
     "a route with neither bucket nor buckets",
     { 13: "    auth: relay" },
-    ["g.yaml:11:5: routes[1].bucket: expected either bucket or buckets, found neither"],
+    ["g.yaml:11:5: routes[1].bucket: expected exactly one of bucket, buckets and callback, found none"],
   ],
   [
     "two aliases of one bucket in path style",

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { readConfig } from "../../../src/config/read-config.js";
 import { configJsonSchema, configReference } from "../../../src/config/reference.js";
 import { configSchema } from "../../../src/config/schema.js";
-import { schemaKeys } from "../../../src/config/walk-schema.js";
+import { type SchemaKey, schemaKeys } from "../../../src/config/walk-schema.js";
 import { configOf } from "./helpers.js";
 
 const read = (name: string) => readFile(new URL(`../../../config/${name}`, import.meta.url), "utf8");
@@ -13,18 +13,18 @@ const KEYS = schemaKeys(configSchema);
 
 for (const name of ["gateway.example.yaml", "gateway.minimal.yaml"]) {
   t.test(`config/${name} is good and without warnings`, async (t) => {
-    const result = readConfig(await read(name), name);
-    t.match(result, { ok: true, warnings: [] });
+    const { ok, warnings } = readConfig(await read(name), name);
+    t.strictSame({ ok, warnings }, { ok: true, warnings: [] });
   });
 }
 
 t.test("every default: the smallest file gives exactly this", async (t) => {
   const config = configOf(await read("gateway.minimal.yaml"));
   t.strictSame(
-    { ...config, buckets: [...config.buckets] },
+    { ...config, buckets: [...config.buckets], credentials: [...config.credentials] },
     {
       listeners: [{ name: "web", address: { host: "0.0.0.0", port: 80 } }],
-      admin: { address: { host: "127.0.0.1", port: 9180 } },
+      admin: { address: { host: "127.0.0.1", port: 9180 }, bearerSecret: null },
       log: { level: "info", access: { format: "json" } },
       limits: {
         headerSizeBytes: 32 * 1024,
@@ -35,6 +35,7 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
         connections: 10_000,
         shutdownTimeoutMs: 30_000,
       },
+      credentials: [],
       buckets: [
         [
           "media",
@@ -62,6 +63,13 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
           hostHeader: "bucket",
           methods: ["GET", "HEAD"],
           auth: "relay",
+          sign: null,
+          clientSignatures: "refuse",
+          operations: [],
+          allow: null,
+          satisfy: "any",
+          deny: { clients: [] },
+          hls: null,
           limits: { bodySizeBytes: 5 * 2 ** 30 },
           requestHeaders: { remove: [] },
         },
@@ -75,30 +83,38 @@ t.test("the values that the example shows as defaults are the defaults", async (
     configOf(await read("gateway.example.yaml")),
     configOf(await read("gateway.minimal.yaml")),
   ];
-  t.strictSame([example.admin, example.log, example.limits], [minimal.admin, minimal.log, minimal.limits]);
+  t.strictSame(
+    [example.admin.address, example.log, example.limits],
+    [minimal.admin.address, minimal.log, minimal.limits],
+  );
   const { domains, ...bucket } = { ...example.buckets.get("media") };
   const { domains: none, ...defaults } = { ...minimal.buckets.get("media") };
   t.strictSame([bucket, domains, none], [defaults, ["img.example.com"], []]);
 });
 
-t.test("the example has every key of the schema", async (t) => {
+t.test("the example has every key of the schema, those of every type of credentials too", async (t) => {
   const example = parse(await read("gateway.example.yaml"));
   t.strictSame(
-    KEYS.map((key) => key.path).filter((path) => valuesAt(example, path).length === 0),
+    KEYS.filter((key) => valuesAt(example, key).length === 0).map(({ path, variant }) => ({ path, variant })),
     [],
   );
 });
 
-/** The values at `routes[].match.hosts` or `buckets.<alias>.region`, of all members. */
-function valuesAt(root: unknown, path: string): readonly unknown[] {
+/** The values at `routes[].match.hosts` or `buckets.<alias>.region`, of all members; of those with its type alone. */
+function valuesAt(root: unknown, { path, variant }: SchemaKey): readonly unknown[] {
   let values: readonly unknown[] = [root];
   for (const step of path.replaceAll("[]", ".[]").split(".")) {
     values = values.flatMap((value) => {
-      if (step === "[]" || step === "<alias>") return Object.values(value as object);
+      if (step === "[]" || step === "<alias>") return membersOf(value, variant);
       return Object.entries(value as object).flatMap(([key, child]) => (key === step ? [child] : []));
     });
   }
   return values;
+}
+
+function membersOf(value: unknown, variant: string | null): readonly unknown[] {
+  const members = Object.values(value as object);
+  return variant === null ? members : members.filter((member) => member.type === variant);
 }
 
 t.test("config/gateway.schema.json is what the schema generates (npm run generate)", async (t) => {
