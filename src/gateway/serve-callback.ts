@@ -1,7 +1,7 @@
 import { type Denial, ERRORS, type ErrorCode, GatewayError } from "../core/errors.js";
 import { headerValue, headerValues } from "../core/headers.js";
 import { encodePath } from "../core/target.js";
-import { checkCallbackToken, coversKey } from "../policy/callback-token.js";
+import { type CallbackToken, checkCallbackToken, coversKey } from "../policy/callback-token.js";
 import type { CompiledCallback } from "../route/callback.js";
 import { callbackMessage, isPlainCallbackPath, publicKeyUrl, verifyCallback } from "../signing/callback.js";
 import { readCallbackReport } from "../signing/callback-report.js";
@@ -55,8 +55,7 @@ const NOT_SIGNED = refusal("The signature is not of this request and this key.")
 
 /** What the head of a callback says, once all of it that needs no body was found right. */
 interface CallbackHead {
-  readonly bucket: string;
-  readonly token: Parameters<typeof coversKey>[0];
+  readonly token: CallbackToken;
   readonly authorization: string;
   readonly keyUrl: URL;
 }
@@ -94,9 +93,8 @@ class CallbackService implements Exchange {
     const denied = await this.#checkSignature(head, body);
     if (this.#isOver) return;
     if (denied !== null) return this.fail(denied);
-    const answer = await this.#forward(`${head.bucket}/${encodePath(object)}`, body);
-    if (!this.#isOver)
-      this.#answer(200, ["Server", "ossgate", "Content-Type", "application/json", "Cache-Control", "no-store"], answer);
+    const answer = await this.#forward(`${head.token.bucket}/${encodePath(object)}`, body);
+    if (!this.#isOver) this.#answer(200, [...ANSWER_HEADERS], answer);
   }
 
   /** Answers a refusal or a fault, once; anything else is a bug, and the program goes on. */
@@ -154,7 +152,7 @@ class CallbackService implements Exchange {
     if (moreAuthorizations.length + moreKeys.length > 0) return NO_SIGNATURE;
     if (headerValues(rawHeaders, "content-type").length > 1) return TWO_TYPES;
     const keyUrl = publicKeyUrl(keyHeader);
-    return keyUrl === null ? FOREIGN_KEY : { bucket: token.bucket, token, authorization, keyUrl };
+    return keyUrl === null ? FOREIGN_KEY : { token, authorization, keyUrl };
   }
 
   /** @throws GatewayError `BODY_TOO_LARGE`. Never settles when the client goes. */
@@ -206,6 +204,8 @@ class CallbackService implements Exchange {
   }
 }
 
+const ANSWER_HEADERS = ["Server", "ossgate", "Content-Type", "application/json", "Cache-Control", "no-store"];
+
 const BUSY = "The application still has as many callbacks as this route has at a time. Try again later.";
 
 const KEY_UNAVAILABLE: Denial = Object.freeze({
@@ -218,10 +218,10 @@ function tooLarge(maxBodyBytes: number): GatewayError {
 }
 
 /** @returns the object's key when the body reports one that the token covers */
-function checkReport(ctx: RequestContext, { bucket, token }: CallbackHead, body: Buffer): string | Denial {
+function checkReport(ctx: RequestContext, { token }: CallbackHead, body: Buffer): string | Denial {
   const report = readCallbackReport(headerValue(ctx.req.rawHeaders, "content-type"), body);
   if (!report.ok) return refusal(report.reason);
-  if (report.bucket !== bucket) return BUCKET_DIFFERS;
+  if (report.bucket !== token.bucket) return BUCKET_DIFFERS;
   return coversKey(token, report.bucket, report.object) ? report.object : OUTSIDE;
 }
 
