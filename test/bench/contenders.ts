@@ -35,6 +35,13 @@ export interface Contender {
 const CLI_FILE = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const HTTP_PROXY_FILE = fileURLToPath(new URL("http-proxy-server.mjs", import.meta.url));
 
+/** Of no account: the origin takes every signature. */
+export const BENCH_KEY = { id: "bench-access-key-id", secret: "bench-access-key-secret-0123456789" };
+
+const SIGNING = `auth: sign
+    sign: { credentials: bench }
+    allow: { anyone: true }`;
+
 const direct: Contender = {
   name: "direct",
   note: "no proxy: what origin and load reach alone on their core, the ceiling of every other line",
@@ -42,17 +49,47 @@ const direct: Contender = {
   prepare: null,
 };
 
-const ossgate: Contender = {
-  name: "ossgate",
-  note: "one process, JSON access log to a file",
-  absence: () => (existsSync(CLI_FILE) ? null : "not built"),
-  prepare: (site) => ({
-    command: process.execPath,
-    args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site))],
-    env: { NODE_ENV: "production" },
-    readyUrl: `http://127.0.0.1:${site.adminPort}/healthz`,
-  }),
-};
+const ossgate = ossgateAs("ossgate", "one process, JSON access log to a file", "auth: relay");
+
+/** The same with credentials of the gateway's: what signing costs is the difference. */
+export const OSSGATE_SIGNED = ossgateAs("ossgate-signed", "ossgate with auth: sign, V4 in the header", SIGNING);
+
+export const OSSGATE_VERIFIED = ossgateAs(
+  "ossgate-verified",
+  "ossgate that verifies the client's presigned V4 URL and signs the request anew",
+  `${SIGNING.replace("anyone", "signatures")}
+    clientSignatures: verify`,
+);
+
+export const OSSGATE_HLS = ossgateAs(
+  "ossgate-hls",
+  "ossgate with hls.mode: rewrite, a link for each segment",
+  `auth: sign
+    sign: { credentials: bench }
+    allow: { clients: [127.0.0.1/32], links: { secret: { env: BENCH_LINK_SECRET } } }
+    satisfy: any
+    hls: { mode: rewrite }`,
+);
+
+/** @param auth lines of the route that say how it serves, indented by four */
+function ossgateAs(name: string, note: string, auth: string): Contender {
+  return {
+    name,
+    note,
+    absence: () => (existsSync(CLI_FILE) ? null : "not built"),
+    prepare: (site) => ({
+      command: process.execPath,
+      args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site, auth))],
+      env: {
+        NODE_ENV: "production",
+        OSS_ACCESS_KEY_ID: BENCH_KEY.id,
+        OSS_ACCESS_KEY_SECRET: BENCH_KEY.secret,
+        BENCH_LINK_SECRET: "a secret for links of 32 bytes..",
+      },
+      readyUrl: `http://127.0.0.1:${site.adminPort}/healthz`,
+    }),
+  };
+}
 
 const nginxRecipe = nginx("nginx-recipe", NGINX_RECIPE, {
   note: "HTTP/1.0 upstream, no pool, combined access log to a file; client_max_body_size raised so that PUT can run",
@@ -100,6 +137,11 @@ const caddy: Contender = {
 /** In the order in which a round measures them. */
 export const CONTENDERS: readonly Contender[] = [direct, ossgate, nginxRecipe, nginxPool, httpProxy, haproxy, caddy];
 
+/** All that some row measures. */
+export const ALL_CONTENDERS: readonly Contender[] = [...CONTENDERS, OSSGATE_SIGNED, OSSGATE_VERIFIED, OSSGATE_HLS];
+
+export const OSSGATE = ossgate;
+
 function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: string }): Contender {
   return {
     name,
@@ -116,17 +158,18 @@ function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: s
   };
 }
 
-function ossgateConfig({ listenPort, adminPort, originPort }: Site): string {
+function ossgateConfig({ listenPort, adminPort, originPort }: Site, auth: string): string {
   return `listeners:
   - { name: web, address: "127.0.0.1:${listenPort}" }
 admin: { address: "127.0.0.1:${adminPort}" }
 log: { level: info, access: { format: json } }
-buckets:
+${auth.includes("sign:") ? "credentials: { bench: { type: env } }\n" : ""}buckets:
   b: { bucket: bench-bucket, region: cn-hangzhou, endpoint: "http://127.0.0.1:${originPort}", connections: 256 }
 routes:
   - name: bench
     match: { hosts: [127.0.0.1, bench.localhost] }
     bucket: b
+    ${auth}
     methods: [GET, HEAD, PUT]
     limits: { bodySize: 5GiB }
 `;

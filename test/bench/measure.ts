@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Contender } from "./contenders.js";
+import { type Contender, OSSGATE_HLS } from "./contenders.js";
 import type { LoadResult, LoadTarget } from "./load.js";
 import { MIB, type Origin } from "./origin.js";
 import { coreBusyUs, type MemoryUse, treeCpuUs, treeMemory } from "./proc-stat.js";
@@ -89,7 +89,7 @@ async function takeSeat(row: Row, contender: Contender, settings: MeasureSetting
   const seat = { contender, target, rounds: [], error: null };
   try {
     const program = await startContender(contender, target, originPort);
-    await checkContent(row, target, settings.origin);
+    await checkContent(row, target, { origin: settings.origin, rewrites: contender === OSSGATE_HLS });
     return { ...seat, program };
   } catch (error) {
     return { ...seat, program: null, error: reasonOf(error) };
@@ -110,12 +110,22 @@ async function startContender(
   return program;
 }
 
+interface ContentCheck {
+  readonly origin: Origin;
+  /** The contender answers with a rewritten playlist. */
+  readonly rewrites: boolean;
+}
+
 /** A wrong answer is often a fast one: before a download is timed, its bytes are compared. */
-async function checkContent(row: Row, target: LoadTarget, origin: Origin): Promise<void> {
+async function checkContent(row: Row, target: LoadTarget, { origin, rewrites }: ContentCheck): Promise<void> {
   if (row.origin !== "files") return;
   const { status, body } = await fetchWhole(`http://127.0.0.1:${target.port}${target.path}`);
   if (status !== 200) throw new Error(`status ${status}: ${body.toString("utf8", 0, 200)}`);
-  if (!origin.contents.get(target.path)?.equals(body)) throw new Error("the body differs from the origin's");
+  const [path = ""] = target.path.split("?");
+  if (rewrites) {
+    const links = body.toString().match(/\?ossgate-expires=/g)?.length ?? 0;
+    if (links !== 1_000) throw new Error(`the playlist has ${links} links`);
+  } else if (!origin.contents.get(path)?.equals(body)) throw new Error("the body differs from the origin's");
 }
 
 async function playRound(row: Row, seat: Seat, roundIndex: number, settings: MeasureSettings): Promise<void> {

@@ -24,6 +24,15 @@ const FILES: readonly (readonly [path: string, bytes: number])[] = [
   ["/100m", 100 * MIB],
 ];
 
+/** Media playlists are long where programmes are: 1,000 segments of 6 s are 100 minutes. */
+const PLAYLIST = [
+  ...["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXT-X-MEDIA-SEQUENCE:0"],
+  ...Array.from({ length: 1_000 }, (_, i) => `#EXTINF:6.0,\nsegment-${String(i).padStart(5, "0")}.ts`),
+  "#EXT-X-ENDLIST\n",
+].join("\n");
+
+export const PLAYLIST_BYTES = PLAYLIST.length;
+
 const UPLOAD_SINK_FILE = fileURLToPath(new URL("upload-sink.ts", import.meta.url));
 
 /** Starts both origins on the core of the load, with their files in `directory`. */
@@ -46,6 +55,8 @@ function writeFiles(directory: string): ReadonlyMap<string, Buffer> {
   // A proxy that puts the bucket into the path finds the same files.
   symlinkSync(".", join(directory, "bench-bucket"));
   const contents = new Map<string, Buffer>();
+  writeFileSync(join(directory, "p1000.m3u8"), PLAYLIST);
+  contents.set("/p1000.m3u8", Buffer.from(PLAYLIST));
   for (const [path, bytes] of FILES) {
     const content = randomBytes(bytes);
     writeFileSync(join(directory, path), content);

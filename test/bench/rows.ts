@@ -1,7 +1,17 @@
 /** What is measured: a row is a kind of request, the load that makes it, and who takes part. */
-import { CONTENDERS, type Contender } from "./contenders.js";
+import { Secret } from "../../src/core/secret.js";
+import { presignV4Url } from "../../src/signing/sign.js";
+import {
+  BENCH_KEY,
+  CONTENDERS,
+  type Contender,
+  OSSGATE,
+  OSSGATE_HLS,
+  OSSGATE_SIGNED,
+  OSSGATE_VERIFIED,
+} from "./contenders.js";
 import { type LoadResult, type LoadTarget, requestMany, transferMany } from "./load.js";
-import { KIB, MIB } from "./origin.js";
+import { KIB, MIB, PLAYLIST_BYTES } from "./origin.js";
 
 /** How much load, in the unit that the row's `measure` takes: seconds, or transfers. */
 export interface Amounts {
@@ -16,6 +26,7 @@ export interface Row {
   readonly name: string;
   readonly title: string;
   readonly origin: "files" | "uploads";
+  /** With its query, where there is one. */
   readonly path: string;
   readonly bodyBytes: number;
   readonly contenders: readonly Contender[];
@@ -29,6 +40,7 @@ const SMALL: Pick<Row, "origin" | "contenders" | "measure"> = {
   measure: requestMany,
 };
 
+const SMALL_AMOUNTS: Amounts = { full: 3, quick: 1, firstWarmUp: 2, warmUp: 1 };
 const LARGE_AMOUNTS: Amounts = { full: 6, quick: 4, firstWarmUp: 3, warmUp: 1 };
 
 export const ROWS: readonly Row[] = [
@@ -38,6 +50,33 @@ export const ROWS: readonly Row[] = [
     title: "GET of 1 KiB, 32 kept-alive connections",
     path: "/1k",
     bodyBytes: KIB,
+    amounts: SMALL_AMOUNTS,
+  },
+  {
+    ...SMALL,
+    name: "signed1k",
+    title: "GET of 1 KiB that the gateway signs",
+    path: "/1k",
+    bodyBytes: KIB,
+    contenders: [OSSGATE, OSSGATE_SIGNED],
+    amounts: SMALL_AMOUNTS,
+  },
+  {
+    ...SMALL,
+    name: "verified1k",
+    title: "GET of 1 KiB by a presigned URL, relayed or verified and signed anew",
+    path: `/1k?${presigned("1k")}`,
+    bodyBytes: KIB,
+    contenders: [OSSGATE, OSSGATE_VERIFIED],
+    amounts: SMALL_AMOUNTS,
+  },
+  {
+    ...SMALL,
+    name: "hls1000",
+    title: "GET of a playlist of 1,000 segments, relayed or rewritten",
+    path: "/p1000.m3u8",
+    bodyBytes: PLAYLIST_BYTES,
+    contenders: [OSSGATE, OSSGATE_HLS],
     amounts: { full: 3, quick: 1, firstWarmUp: 2, warmUp: 1 },
   },
   {
@@ -69,3 +108,10 @@ export const ROWS: readonly Row[] = [
     measure: (target, amount) => transferMany(target, "PUT", amount),
   },
 ];
+
+/** A URL of the bench's own key that outlasts any run. */
+function presigned(key: string): string {
+  const input = { method: "GET", bucket: "bench-bucket", key, query: [], headers: [] };
+  const credentials = { accessKeyId: BENCH_KEY.id, accessKeySecret: new Secret(BENCH_KEY.secret) };
+  return presignV4Url(input, credentials, { nowMs: Date.now(), region: "cn-hangzhou", expiresSeconds: 86_400 });
+}

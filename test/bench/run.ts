@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
-import { CONTENDERS, type Contender } from "./contenders.js";
+import { ALL_CONTENDERS, type Contender } from "./contenders.js";
 import { type MeasureSettings, measureRow, type RowResult } from "./measure.js";
 import { type BenchOptions, parseOptions, pickByName, USAGE } from "./options.js";
 import { startOrigin } from "./origin.js";
@@ -56,7 +56,7 @@ function planOf(options: BenchOptions): Plan {
   return {
     options,
     rows: pickByName(ROWS, options.rows, "--rows"),
-    contenders: pickByName(CONTENDERS, options.only, "--only"),
+    contenders: pickByName(ALL_CONTENDERS, options.only, "--only"),
   };
 }
 
@@ -95,7 +95,7 @@ function describeMachine() {
     isPinned: canPin(),
     kernel: release(),
     node: process.version,
-    versions: Object.fromEntries(CONTENDERS.map((contender) => [contender.name, versionOf(contender)])),
+    versions: Object.fromEntries(ALL_CONTENDERS.map((contender) => [contender.name, versionOf(contender)])),
   };
 }
 

@@ -1,4 +1,4 @@
-/** What ossgate has to reach, as ratios within one run. */
+/** What ossgate has to reach, as ratios within one run, or as a figure of its own. */
 import type { Figures, RowResult } from "./measure.js";
 import { ratio } from "./statistics.js";
 
@@ -6,7 +6,10 @@ export interface Target {
   readonly text: string;
   readonly row: string;
   readonly figure: keyof Figures;
-  readonly against: string;
+  /** Whose figure it is. */
+  readonly subject: string;
+  /** Whose figure it is divided by; `null`: the figure itself. */
+  readonly against: string | null;
   readonly bound: number;
   readonly sense: "at most" | "at least";
 }
@@ -27,6 +30,17 @@ const DISTURBED_CORE_SHARE = 0.15;
 export const TARGETS: readonly Target[] = [
   cpuTarget("nginx-recipe", 1.0),
   cpuTarget("http-proxy", 0.5),
+  withinGateway("signed 1 KiB GET", "signed1k", "ossgate-signed", 1.15),
+  withinGateway("verified 1 KiB GET", "verified1k", "ossgate-verified", 1.5),
+  {
+    text: "playlist of 1,000 segments: CPU us per request, serving included, at most 2000",
+    row: "hls1000",
+    figure: "cpuUsPerRequest",
+    subject: "ossgate-hls",
+    against: null,
+    bound: 2_000,
+    sense: "at most",
+  },
   throughputTarget("100 MiB GET", "get100m", "nginx-recipe"),
   throughputTarget("100 MiB GET", "get100m", "nginx-pool"),
   throughputTarget("100 MiB PUT", "put100m", "nginx-recipe"),
@@ -47,9 +61,10 @@ export function mediansOf(result: RowResult | undefined, name: string): Figures 
 
 function judgeOne(target: Target, results: readonly RowResult[]): Verdict {
   const result = results.find((candidate) => candidate.name === target.row);
-  const subject = mediansOf(result, SUBJECT);
-  const other = mediansOf(result, target.against);
-  const measured = ratio(subject?.[target.figure], other?.[target.figure]);
+  const subject = mediansOf(result, target.subject);
+  const other = target.against === null ? undefined : mediansOf(result, target.against);
+  const own = subject?.[target.figure] ?? null;
+  const measured = target.against === null ? own : ratio(own, other?.[target.figure]);
   const othersCoreShare = Math.max(subject?.othersCoreShare ?? 0, other?.othersCoreShare ?? 0);
   return {
     ...target,
@@ -66,9 +81,10 @@ function outcomeOf({ bound, sense }: Target, measured: number | null): Verdict["
 }
 
 function rangeOf(target: Target, result: RowResult | undefined): readonly [number, number] | null {
-  const others = roundsOf(result, target.against);
-  const ratios = roundsOf(result, SUBJECT)
-    .map((figures, index) => ratio(figures[target.figure], others[index]?.[target.figure]))
+  const { against, figure } = target;
+  const others = against === null ? [] : roundsOf(result, against);
+  const ratios = roundsOf(result, target.subject)
+    .map((figures, index) => (against === null ? figures[figure] : ratio(figures[figure], others[index]?.[figure])))
     .filter((value) => value !== null);
   return ratios.length === 0 ? null : [Math.min(...ratios), Math.max(...ratios)];
 }
@@ -80,10 +96,16 @@ function roundsOf(result: RowResult | undefined, name: string): readonly Figures
 
 function cpuTarget(against: string, bound: number): Target {
   const text = `1 KiB GET: CPU per request at most ${bound} x ${against}`;
-  return { text, row: "1k", figure: "cpuUsPerRequest", against, bound, sense: "at most" };
+  return { text, row: "1k", figure: "cpuUsPerRequest", subject: SUBJECT, against, bound, sense: "at most" };
+}
+
+/** What a way of serving may cost, by the gateway that relays. */
+function withinGateway(title: string, row: string, subject: string, bound: number): Target {
+  const text = `${title}: CPU per request at most ${bound} x ossgate that relays`;
+  return { text, row, figure: "cpuUsPerRequest", subject, against: SUBJECT, bound, sense: "at most" };
 }
 
 function throughputTarget(title: string, row: string, against: string): Target {
   const text = `${title}: throughput at least 1 x ${against}`;
-  return { text, row, figure: "mebibytesPerSecond", against, bound: 1.0, sense: "at least" };
+  return { text, row, figure: "mebibytesPerSecond", subject: SUBJECT, against, bound: 1.0, sense: "at least" };
 }
