@@ -5,6 +5,7 @@ import { demo } from "./cli/demo.js";
 import { EXIT } from "./cli/exit-codes.js";
 import { run } from "./cli/run.js";
 import { schema } from "./cli/schema.js";
+import { sign } from "./cli/sign.js";
 
 const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your own domain
 
@@ -12,6 +13,8 @@ Usage:
   ossgate run --config FILE   serve with this configuration
   ossgate check FILE…         report every problem of a configuration as file:line:col
   ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
+  ossgate sign --config FILE URL
+                              print a link, or an OSS presigned URL on the gateway's address
   ossgate schema              the configuration's JSON Schema, or its reference
   ossgate --version
 
@@ -33,6 +36,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return check(args);
     case "demo":
       return demo(args, readVersion());
+    case "sign":
+      return sign(args);
     case "schema":
       return schema(args);
     case "--version":

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from "node:net";
 import type { SocketAddress } from "../config/gateway-config.js";
 import { hostOf } from "../core/host.js";
+import { type AdminIssuer, isIssuePath, serveIssue } from "./admin-issue.js";
 
 /** What the admin listener shows. */
 export interface AdminSource {
@@ -9,9 +10,14 @@ export interface AdminSource {
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Why the gateway is not ready, in words; empty when it is. */
   problems(): readonly string[];
+  /** Serves `POST /sign` and `POST /policy`; absent or `null`: they are off. */
+  readonly issuer?: AdminIssuer | null;
 }
 
-/** The listener for operators: `/metrics`, `/healthz`, `/readyz`. Never one of the listeners that clients reach. */
+/**
+ * The listener for operators and applications: `/metrics`, `/healthz`, `/readyz`, and `POST /sign` and `/policy` where
+ * they are on. Never one of the listeners that clients reach.
+ */
 export class AdminListener {
   readonly #server: Server;
   readonly #source: AdminSource;
@@ -42,10 +48,15 @@ export class AdminListener {
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const path = req.url?.split("?", 1)[0] ?? "";
+    const { issuer } = this.#source;
+    // Applications may use any name for this address here: whoever shows the secret is no page of another origin.
+    if (issuer != null && isIssuePath(path)) return serveIssue(path, req, res, issuer);
     // A page of another origin could reach this address by a name of its own (DNS rebinding); it has no business here.
     if (!isTrustedHost(req.headers.host)) return answer(res, 403, "Use the address of this listener, or localhost.\n");
+    if (isIssuePath(path)) return answer(res, 404, "This is off: the configuration has no admin.bearerSecret.\n");
     if (req.method !== "GET" && req.method !== "HEAD") return answer(res, 405, "Only GET is served here.\n");
-    switch (req.url?.split("?", 1)[0]) {
+    switch (path) {
       case "/healthz":
         return answer(res, 200, "ok\n");
       case "/readyz": {
