@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
 import type { EventEmitter } from "node:events";
+import type { CorsRule } from "../policy/cors.js";
 import type { KnownCredentials } from "../signing/types.js";
 import { isRefusal } from "./answer.js";
 import { bytesSource, generatedSource, readAll } from "./body.js";
 import type { CapturedRequest } from "./capture.js";
+import { makeCors } from "./cors-configuration.js";
 import { crc64 } from "./crc64.js";
 import type { World } from "./exchange.js";
 import type { Faults } from "./faults.js";
 import { handleRequest } from "./handle.js";
+import { DEFAULT_HLS_SIGN_LIMITS, type HlsSignLimits } from "./hls-limits.js";
 import { readSettings } from "./metadata.js";
 import { normalObject } from "./object-write.js";
 import { EmulatorServer } from "./server.js";
@@ -24,6 +27,8 @@ export interface EmulatorOptions {
   readonly captureLimit?: number;
   /** The account that owns everything, as ACL and list documents name it. */
   readonly ownerId?: string;
+  /** Limits of `x-oss-process=hls/sign`, whose numbers OSS does not publish. */
+  readonly hlsSignLimits?: Partial<HlsSignLimits>;
 }
 
 /** An OSS in memory, on real sockets. Whoever signs with a known key is the owner of all buckets. */
@@ -38,6 +43,8 @@ export interface Emulator {
 
   addCredentials(credentials: KnownCredentials): void;
   addBucket(options: BucketOptions): void;
+  /** Replaces the CORS configuration of a bucket; `null` takes it away. @throws Error for a rule that OSS would refuse */
+  setCors(bucket: string, rules: readonly CorsRule[] | null, responseVary?: boolean): void;
   /** Stores an object as an upload with these headers would. */
   putObject(
     bucket: string,
@@ -77,7 +84,13 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
   const clock = makeClock(options.nowMs ?? Date.now);
   const store = new Store();
   const credentials = new Map<string, KnownCredentials>();
-  const world: World = { store, credentials, ownerId: options.ownerId ?? "1000000000000001", nowMs: clock.nowMs };
+  const world: World = {
+    store,
+    credentials,
+    ownerId: options.ownerId ?? "1000000000000001",
+    hlsSignLimits: { ...DEFAULT_HLS_SIGN_LIMITS, ...options.hlsSignLimits },
+    nowMs: clock.nowMs,
+  };
   const server = new EmulatorServer({
     ...options,
     nowMs: clock.nowMs,
@@ -99,6 +112,9 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     },
     addCredentials: (added) => void credentials.set(added.accessKeyId, added),
     addBucket: (bucket) => void store.addBucket(bucket, clock.nowMs()),
+    setCors: (name, rules, responseVary = false) => {
+      bucketNamed(world, name).cors = rules === null ? null : makeCors(rules, responseVary);
+    },
     ...objectAccess(world),
     ...clock,
     get captures() {
@@ -145,14 +161,16 @@ function hostOf(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
+function bucketNamed(world: World, name: string): Bucket {
+  const bucket = world.store.findBucket(name);
+  if (bucket === undefined) throw new Error(`no bucket ${name}`);
+  return bucket;
+}
+
 type ObjectAccess = Pick<Emulator, "putObject" | "putGenerated" | "getObject" | "readObject" | "deleteObject" | "keys">;
 
 function objectAccess(world: World): ObjectAccess {
-  const bucketOf = (name: string): Bucket => {
-    const bucket = world.store.findBucket(name);
-    if (bucket === undefined) throw new Error(`no bucket ${name}`);
-    return bucket;
-  };
+  const bucketOf = (name: string): Bucket => bucketNamed(world, name);
   const getObject: ObjectAccess["getObject"] = (bucket, key) => bucketOf(bucket).objects.get(key);
   return {
     putObject: (bucket, key, body, headers = {}) => {

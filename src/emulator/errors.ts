@@ -22,6 +22,7 @@ export const OSS_ERRORS = {
   ),
   ApkDownloadForbidden: row(400, "APK and IPA files cannot be downloaded through the default domain."),
   BadRequest: row(400, "Insufficient information."),
+  CORSRuleBeyondLimit: row(400, "The number of CORS rules exceeds the limit."),
   DownloadTrafficRateLimitExceeded: row(503, THROTTLED, "0004-00000304"),
   EntityTooLarge: row(400, "Your proposed upload exceeds the maximum allowed size."),
   EntityTooSmall: row(400, "Your proposed upload is smaller than the minimum allowed size."),

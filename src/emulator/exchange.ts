@@ -1,6 +1,7 @@
 import { type HeaderList, headerValue } from "../core/headers.js";
-import type { KnownCredentials } from "../signing/types.js";
+import type { KnownCredentials, SignatureClass } from "../signing/types.js";
 import type { Outcome } from "./answer.js";
+import type { HlsSignLimits } from "./hls-limits.js";
 import type { ReceiveBody } from "./ingest.js";
 import type { Query } from "./query.js";
 import type { Bucket, Store } from "./store.js";
@@ -10,6 +11,7 @@ export interface World {
   readonly store: Store;
   readonly credentials: ReadonlyMap<string, KnownCredentials>;
   readonly ownerId: string;
+  readonly hlsSignLimits: HlsSignLimits;
   readonly nowMs: () => number;
 }
 
@@ -40,6 +42,7 @@ export interface Exchange {
   readonly isAccelerate: boolean;
   /** `null` for anonymous requests. */
   readonly accessKeyId: string | null;
+  readonly signatureClass: SignatureClass;
   /** One reading of the clock for the whole request. */
   readonly nowMs: number;
 }

@@ -6,6 +6,7 @@ import { verifyRequest } from "../signing/verify.js";
 import { anonymousRefusal, hasAccess } from "./access.js";
 import { isRefusal, type Outcome } from "./answer.js";
 import { listBuckets } from "./bucket-handlers.js";
+import { withCors, withVary } from "./cors.js";
 import { notEmulated, type Refusal, refuse } from "./errors.js";
 import type { Arrival, Exchange, World } from "./exchange.js";
 import { type HostMatch, isBucketName, matchHost, publicEndpoint } from "./host.js";
@@ -38,7 +39,9 @@ export async function handleRequest(arrival: Arrival, world: World): Promise<Out
   if (isRefusal(addressed)) return addressed;
   if (addressed.host.kind === "service") return handleService(addressed, addressed.host.region);
   const place = findBucket(addressed);
-  return isRefusal(place) ? place : handleBucket(addressed, place);
+  if (isRefusal(place)) return place;
+  const outcome = await handleBucket(addressed, place);
+  return withVary(outcome, place.bucket.cors);
 }
 
 function addressRequest(arrival: Arrival, world: World): Addressed | Refusal {
@@ -115,19 +118,26 @@ async function handleBucket(addressed: Addressed, place: Place): Promise<Outcome
   const level = key === "" ? "bucket" : "object";
   const headerNames = lowerNames(arrival.headers);
   const operation = findOperation({ method: arrival.method, level, query, headerNames });
-  if (isPostObject(addressed)) return postObject(makeExchange(addressed, place, null), place.region);
+  if (isPostObject(addressed)) {
+    const exchange = makeExchange(addressed, place, ANONYMOUS);
+    return withCors(await postObject(exchange, place.region), exchange);
+  }
+  const early = isRefusal(operation) ? null : (operation.precheck?.(query, headerNames) ?? null);
+  if (early !== null) return early;
   const isPreflight = !isRefusal(operation) && operation.need === "anyone";
   const verdict = isPreflight ? ANONYMOUS : verify(addressed, { bucketName: place.bucket.name, region: place.region });
   if (isRefusal(verdict)) return verdict;
   if (isRefusal(operation)) return operation;
   const isAllowed = hasAccess(operation.need, place.bucket, place.bucket.objects.get(key), verdict.accessKeyId);
   if (!isAllowed) return anonymousRefusal(operation.need);
-  return operation.handle(makeExchange(addressed, place, verdict.accessKeyId));
+  const exchange = makeExchange(addressed, place, verdict);
+  return withCors(await operation.handle(exchange), exchange);
 }
 
-function makeExchange(addressed: Addressed, place: Place, accessKeyId: string | null): Exchange {
+function makeExchange(addressed: Addressed, place: Place, { accessKeyId, signatureClass }: Passed): Exchange {
   const { arrival, world, key, query, hostHeader, nowMs } = addressed;
-  return { ...place, arrival, world, key, query, headers: arrival.headers, hostHeader, accessKeyId, nowMs };
+  const { headers } = arrival;
+  return { ...place, arrival, world, key, query, headers, hostHeader, accessKeyId, signatureClass, nowMs };
 }
 
 /** A form to the bucket's root; its URL and headers do not authenticate (oss-semantics §9.1). */

@@ -28,7 +28,7 @@ export function parameterProblem(names: Iterable<string>, accepted: ReadonlySet<
 }
 
 const HEADERS =
-  /^x-oss-(?:server-side-(?:data-)?encryption.*|tagging.*|callback.*|traffic-limit|request-payer|symlink-target|multi-range-behavior|persistent-headers|hls-sign-token|ac-.*|object-worm-.*)$/;
+  /^x-oss-(?:server-side-(?:data-)?encryption.*|tagging.*|callback.*|traffic-limit|request-payer|symlink-target|multi-range-behavior|persistent-headers|ac-.*|object-worm-.*)$/;
 
 /** 501 for a header, or a form field, that changes what OSS does in a way that is not emulated, or `null`. */
 export function headerProblem(lowerNames: Iterable<string>): Refusal | null {

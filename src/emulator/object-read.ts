@@ -27,11 +27,19 @@ export function getObject(exchange: Exchange): Outcome {
   if (object.body === null) return notEmulated("reading an object whose bytes were dropped");
   const range = resolveRange(requestHeader(exchange, "range"), object.size, isStandardRange(exchange));
   if (range.kind === "unsatisfiable") return rangeRefusal(exchange, object);
-  const described = overrideHeaders(objectHeaders(object), exchange.query);
-  if (isRefusal(described)) return described;
-  const headers = forDefaultDomain(exchange, described);
-  if (isRefusal(headers)) return headers;
-  return rangeAnswer(object, headers, range, object.body);
+  const headers = describe(exchange, objectHeaders(object));
+  return isRefusal(headers) ? headers : rangeAnswer(object, headers, range, object.body);
+}
+
+function describe(exchange: Exchange, headers: HeaderList): HeaderList | Refusal {
+  const described = overrideHeaders(headers, exchange.query);
+  return isRefusal(described) ? described : forDefaultDomain(exchange, described);
+}
+
+/** The headers of what was made from an object: its ETag, CRC and ranges are not those of the object. */
+export function describeProcessed(exchange: Exchange, object: StoredObject, added: HeaderList): HeaderList | Refusal {
+  const own = [...object.metadata, ...lastModified(object), "x-oss-object-type", object.type];
+  return describe(exchange, [...own, "x-oss-storage-class", object.storageClass, ...added]);
 }
 
 function rangeAnswer(
@@ -71,7 +79,8 @@ export function noSuchKey(key: string): Outcome {
 
 type Found = { readonly kind: "object"; readonly object: StoredObject } | Outcome;
 
-function findReadable(exchange: Exchange): Found {
+/** The object of a read whose conditions hold, or the answer that there is instead. */
+export function findReadable(exchange: Exchange): Found {
   if (exchange.accessKeyId === null && [...RESPONSE_OVERRIDES.keys()].some((name) => exchange.query.has(name))) {
     return refuse("InvalidRequest");
   }
@@ -158,14 +167,4 @@ function forDefaultDomain(exchange: Exchange, headers: HeaderList): HeaderList |
   if (ec === null) return headers;
   const kept = withoutHeader(headers, "content-disposition");
   return [...kept, "Content-Disposition", "attachment", "x-oss-force-download", "true", "x-oss-ec", ec];
-}
-
-/** OPTIONS: no CORS rule can be configured, so every complete preflight is refused (oss-semantics §6.3). */
-export function preflight(exchange: Exchange): Outcome {
-  const missing = ["Origin", "Access-Control-Request-Method"].find(
-    (name) => requestHeader(exchange, name.toLowerCase()) === undefined,
-  );
-  if (missing === undefined) return refuse("AccessForbidden");
-  const named = missing === "Origin" ? "Origin request header" : "Request Access-Control-Request-Method header";
-  return refuse("BadRequest", { message: `Insufficient information. ${named} needed.` });
 }

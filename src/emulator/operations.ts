@@ -9,8 +9,10 @@ import {
   putBucketAcl,
   putObjectAcl,
 } from "./bucket-handlers.js";
+import { deleteBucketCors, getBucketCors, preflight, putBucketCors } from "./cors.js";
 import { notEmulated, type Refusal, refuse } from "./errors.js";
 import type { Handler } from "./exchange.js";
+import { hlsTokenProblem } from "./hls-sign.js";
 import { listObjects, listObjectsV2, listUploads } from "./list-handlers.js";
 import {
   abortUpload,
@@ -22,7 +24,8 @@ import {
 } from "./multipart-handlers.js";
 import { headerProblem, parameterProblem } from "./not-emulated.js";
 import { COPY_SOURCE, copyObject } from "./object-copy.js";
-import { getObject, headObject, headObjectMeta, preflight, RESPONSE_OVERRIDES } from "./object-read.js";
+import { getProcessedObject } from "./object-process.js";
+import { getObject, headObject, headObjectMeta, RESPONSE_OVERRIDES } from "./object-read.js";
 import { appendObject, deleteObject, putObject } from "./object-write.js";
 import type { Query } from "./query.js";
 
@@ -38,6 +41,8 @@ export interface Operation {
   /** A header that makes a request this operation. */
   readonly header?: string;
   readonly need: AccessNeed;
+  /** What is refused before the signature is verified. */
+  readonly precheck?: (query: Query, headerNames: ReadonlySet<string>) => Refusal | null;
   readonly handle: Handler;
 }
 
@@ -63,13 +68,15 @@ const OPERATIONS: readonly Operation[] = [
     need: "owner",
     handle: getBucketInfo,
   },
+  { name: "GetBucketCors", method: "GET", level: "bucket", marks: ["cors"], need: "owner", handle: getBucketCors },
+  { name: "PutBucketCors", method: "PUT", level: "bucket", marks: ["cors"], need: "owner", handle: putBucketCors },
   {
-    name: "GetBucketCors",
-    method: "GET",
+    name: "DeleteBucketCors",
+    method: "DELETE",
     level: "bucket",
     marks: ["cors"],
     need: "owner",
-    handle: () => refuse("NoSuchCORSConfiguration"),
+    handle: deleteBucketCors,
   },
   {
     name: "GetBucketWebsite",
@@ -118,6 +125,16 @@ const OPERATIONS: readonly Operation[] = [
   { name: "GetObjectAcl", method: "GET", level: "object", marks: ["acl"], need: "owner", handle: getObjectAcl },
   { name: "PutObjectAcl", method: "PUT", level: "object", marks: ["acl"], need: "owner", handle: putObjectAcl },
   { name: "ListParts", method: "GET", level: "object", marks: ["uploadId"], need: "owner", handle: listParts },
+  {
+    name: "ProcessObject",
+    method: "GET",
+    level: "object",
+    marks: ["x-oss-process"],
+    accepts: OVERRIDES,
+    need: "read-object",
+    precheck: hlsTokenProblem,
+    handle: getProcessedObject,
+  },
   {
     name: "GetObject",
     method: "GET",

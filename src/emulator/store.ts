@@ -1,5 +1,7 @@
 import type { HeaderList } from "../core/headers.js";
+import type { CorsRule } from "../policy/cors.js";
 import type { BodySource } from "./body.js";
+import { type CorsConfiguration, makeCors } from "./cors-configuration.js";
 
 export const BUCKET_ACLS = ["private", "public-read", "public-read-write"] as const;
 export const OBJECT_ACLS = ["default", ...BUCKET_ACLS] as const;
@@ -62,12 +64,17 @@ export interface BucketOptions {
   readonly createdAtMs?: number;
   /** Uploads are counted and hashed and their bytes dropped: for all keys, or for those with one of the prefixes. */
   readonly discardBodies?: boolean | readonly string[];
+  /** CORS rules (oss-semantics §6); no CORS configuration when absent. */
+  readonly corsRules?: readonly CorsRule[];
+  /** `ResponseVary` of the CORS configuration. */
+  readonly corsResponseVary?: boolean;
 }
 
 export interface Bucket {
   readonly name: string;
   readonly region: string;
   acl: BucketAcl;
+  cors: CorsConfiguration | null;
   readonly domains: ReadonlySet<string>;
   readonly hasAcceleration: boolean;
   readonly createdAtMs: number;
@@ -81,7 +88,7 @@ export class Store {
   readonly #buckets = new Map<string, Bucket>();
   readonly #domains = new Map<string, Bucket>();
 
-  /** @throws Error when the name or a domain is taken, or a domain could not be bound at OSS */
+  /** @throws Error when the name or a domain is taken, or a domain or a CORS rule would be refused by OSS */
   addBucket(options: BucketOptions, nowMs: number): Bucket {
     const domains = (options.domains ?? []).map((domain) => domain.toLowerCase());
     if (this.#buckets.has(options.name)) throw new Error(`bucket ${options.name} exists already`);
@@ -90,6 +97,7 @@ export class Store {
       name: options.name,
       region: options.region ?? "cn-hangzhou",
       acl: options.acl ?? "private",
+      cors: options.corsRules === undefined ? null : makeCors(options.corsRules, options.corsResponseVary ?? false),
       domains: new Set(domains),
       hasAcceleration: options.hasAcceleration ?? false,
       createdAtMs: options.createdAtMs ?? nowMs,
