@@ -1,7 +1,7 @@
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { readCredentialsJson } from "./credentials-json.js";
 import type { CredentialsProvider } from "./provider.js";
-import { type Environment, expandPath, readSmallFile } from "./small-file.js";
+import { type Environment, expandPath, fileVersion, readSmallFile } from "./small-file.js";
 import { FileWatch } from "./watch-file.js";
 
 export interface FileProviderOptions {
@@ -21,12 +21,10 @@ export function fileProvider({ path, env, clock = SYSTEM_CLOCK }: FileProviderOp
   let version = "";
   return {
     fetch: async () => {
-      const file = await readSmallFile(expanded).catch((error: unknown) => {
-        version = "";
-        throw error;
-      });
-      version = file.version;
-      return readCredentialsJson(file.text, { where: expanded, isTemporary: false });
+      // Before the text: a version that came in between is then read once too often, and never missed.
+      version = await fileVersion(expanded);
+      const text = await readSmallFile(expanded);
+      return readCredentialsJson(text, { where: expanded, isTemporary: false });
     },
     watch: (onChange) => {
       const fileWatch = new FileWatch({ path: expanded, clock, readVersion: () => version, onChange });

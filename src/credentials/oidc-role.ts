@@ -53,7 +53,7 @@ export function oidcRoleProvider(options: OidcRoleOptions): CredentialsProvider 
 }
 
 async function readToken(path: string): Promise<string> {
-  const token = (await readSmallFile(path)).text.trim();
+  const token = (await readSmallFile(path)).trim();
   if (token === "") throw new CredentialsError(`${path} is empty`);
   return token;
 }

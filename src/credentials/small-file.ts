@@ -1,4 +1,3 @@
-import type { BigIntStats } from "node:fs";
 import { constants, type FileHandle, open, stat } from "node:fs/promises";
 import { CredentialsError, errorCode } from "./provider.js";
 
@@ -7,12 +6,6 @@ export const LONGEST_FILE_BYTES = 64 * 1024;
 
 /** The environment, or what a test puts in its place. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A file's text, and what tells this version of it from others. */
-export interface SmallFile {
-  readonly text: string;
-  readonly version: string;
-}
 
 /**
  * Puts systemd's directory of credentials in place of `$CREDENTIALS_DIRECTORY` (or `${CREDENTIALS_DIRECTORY}`) at a path's
@@ -31,7 +24,7 @@ export function expandPath(path: string, env: Environment): string {
  * Reads a small regular file as UTF-8.
  * @throws CredentialsError naming the path
  */
-export async function readSmallFile(path: string): Promise<SmallFile> {
+export async function readSmallFile(path: string): Promise<string> {
   let handle: FileHandle | null = null;
   try {
     // Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
@@ -48,15 +41,15 @@ export async function readSmallFile(path: string): Promise<SmallFile> {
 /** What tells a version of a file from others; empty when there is none. Follows symbolic links. */
 export async function fileVersion(path: string): Promise<string> {
   try {
-    return versionOf(await stat(path, { bigint: true }));
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join();
   } catch {
     return "";
   }
 }
 
-async function readHandle(handle: FileHandle, path: string): Promise<SmallFile> {
-  const stats = await handle.stat({ bigint: true });
-  if (!stats.isFile()) throw new CredentialsError(`${path} is not a regular file`);
+async function readHandle(handle: FileHandle, path: string): Promise<string> {
+  if (!(await handle.stat()).isFile()) throw new CredentialsError(`${path} is not a regular file`);
   const buffer = Buffer.alloc(LONGEST_FILE_BYTES + 1);
   let lengthBytes = 0;
   while (lengthBytes < buffer.length) {
@@ -64,7 +57,7 @@ async function readHandle(handle: FileHandle, path: string): Promise<SmallFile> 
     if (bytesRead === 0) break;
     lengthBytes += bytesRead;
   }
-  return { text: textOf(buffer.subarray(0, lengthBytes), path), version: versionOf(stats) };
+  return textOf(buffer.subarray(0, lengthBytes), path);
 }
 
 /** @throws CredentialsError for what is too long or not UTF-8 */
@@ -75,8 +68,4 @@ export function textOf(bytes: Uint8Array, path: string): string {
   } catch {
     throw new CredentialsError(`${path} is not UTF-8 text`);
   }
-}
-
-function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join();
 }
