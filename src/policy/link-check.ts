@@ -2,13 +2,14 @@ import type { Secret } from "../core/secret.js";
 import { hasDotSegment } from "../core/target.js";
 import { MacKey } from "./link-mac.js";
 import type { GatewayLink, RawLink } from "./link-query.js";
-import { isLinkPrefix, linkText, MAX_EXPIRES_DIGITS } from "./link-token.js";
+import { isLinkPrefix, linkText, linkTextHead, MAX_EXPIRES_DIGITS, type SignedClaims } from "./link-token.js";
 import { checkExpiry, INVALID, type LinkRequest, type LinkVerdict } from "./link-verdict.js";
 import type { CheckSecureLink } from "./secure-link.js";
 
 /** What a route's links are checked with: made once from its configuration. */
 export interface LinkKeys {
-  readonly route: string;
+  /** How the signed text of the route's links begins. */
+  readonly head: string;
   /** The current one and those of before a rotation. */
   readonly keys: readonly MacKey[];
   readonly maxAgeMs: number;
@@ -27,7 +28,7 @@ export interface LinkKeyOptions {
 }
 
 export function compileLinkKeys({ route, secrets, maxAgeMs, secureLink = null }: LinkKeyOptions): LinkKeys {
-  return { route, keys: secrets.map((secret) => new MacKey(secret)), maxAgeMs, secureLink };
+  return { head: linkTextHead(route), keys: secrets.map((secret) => new MacKey(secret)), maxAgeMs, secureLink };
 }
 
 /**
@@ -42,7 +43,7 @@ export function checkLink(link: RawLink, request: LinkRequest, keys: LinkKeys, n
     return keys.secureLink === null ? INVALID : keys.secureLink(link, request, nowMs);
   }
   const claimed = readClaims(link, request);
-  if (claimed === null || !isSigned(claimed, request, keys)) return INVALID;
+  if (claimed === null || !isSigned(claimed, keys)) return INVALID;
   const expiresSeconds = Number(claimed.expires);
   const refusal = checkExpiry(expiresSeconds, keys.maxAgeMs, nowMs);
   if (refusal !== null) return refusal;
@@ -51,14 +52,8 @@ export function checkLink(link: RawLink, request: LinkRequest, keys: LinkKeys, n
 }
 
 /** What a link says of itself and of the request that carries it. */
-interface ClaimedLink {
+interface ClaimedLink extends SignedClaims {
   readonly path: string;
-  readonly isPrefix: boolean;
-  /** Decimal digits. */
-  readonly expires: string;
-  readonly scope: string | null;
-  readonly client: string | null;
-  readonly method: string;
   readonly signature: string;
 }
 
@@ -79,7 +74,9 @@ function readClaims({ isMalformed, values }: GatewayLink, request: LinkRequest):
   if (client === "" || (values.get("client") ?? "1") !== "1") return null;
   if (prefix !== undefined && !coversBelow(prefix, request.path)) return null;
   if (scope !== null && !isLinkPrefix(scope)) return null;
-  return { path: prefix ?? request.path, isPrefix: prefix !== undefined, expires, scope, client, method, signature };
+  const { parameters } = request;
+  const path = prefix ?? request.path;
+  return { path, isPrefix: prefix !== undefined, expires, scope, client, method, parameters, signature };
 }
 
 function admitsMethod(linked: string, asked: string): boolean {
@@ -91,7 +88,7 @@ function coversBelow(prefix: string, path: string): boolean {
   return path.startsWith(prefix) && isLinkPrefix(prefix) && !hasDotSegment(path);
 }
 
-function isSigned(claimed: ClaimedLink, { parameters }: LinkRequest, { route, keys }: LinkKeys): boolean {
-  const text = linkText({ ...claimed, route, parameters });
+function isSigned(claimed: ClaimedLink, { head, keys }: LinkKeys): boolean {
+  const text = linkText(head, claimed, claimed.path);
   return keys.some((key) => key.verifies(text, claimed.signature));
 }
