@@ -10,6 +10,7 @@ export function checkAccess(route: RouteDraft, index: number, report: Report): v
     warnAboutSatisfy(index, 0, report);
     return;
   }
+  checkSecureLink(route, index, report);
   const members = membersOf(route, index, report);
   if (members === null) return;
   checkMembers(members, index, report);
@@ -65,6 +66,14 @@ function checkSignatures({ auth, allow, clientSignatures }: RouteDraft, index: n
     found: `auth: ${auth}${auth === "sign" ? ` and clientSignatures: ${clientSignatures}` : ""}`,
     hint: "Only a signature that was verified here can open a route.",
   });
+}
+
+function checkSecureLink({ allow }: RouteDraft, index: number, report: Report): void {
+  const { md5Parameter, expiresParameter } = allow?.links?.secureLink ?? {};
+  if (md5Parameter === undefined || md5Parameter !== expiresParameter) return;
+  const path = ["routes", index, "allow", "links", "secureLink"] as const;
+  const key = report.source.has([...path, "expiresParameter"]) ? "expiresParameter" : "md5Parameter";
+  report.problem([...path, key], { expected: "two different parameters", found: "one for both" });
 }
 
 const WRITING: readonly string[] = ["PUT", "POST", "DELETE"];

@@ -1,7 +1,5 @@
 /** Keys under which somebody may have written a secret itself, by mistake or not knowing better. */
 const SECRET_KEY = /secret|password|externalId|^secureLink$/i;
-/** Maps that have a secret among their keys: a plain text in their place may be that secret. */
-const HOLDERS: readonly string[] = ["credentials", "links"];
 
 /** Whether what stands under this key is never shown, at whatever depth. */
 export function hidesAll(key: string): boolean {
@@ -12,8 +10,8 @@ export function hidesAll(key: string): boolean {
 export function isHidden(path: readonly (string | number)[]): boolean {
   const keys = path.filter((step, index) => typeof step === "string" && !isAlias(path, index)) as string[];
   if (keys.some(hidesAll)) return true;
-  if (path[0] === "credentials" && path.length <= 2) return true;
-  return HOLDERS.includes(keys.at(-1) ?? "");
+  // Maps that hold secrets' names: a plain text in their place may be the secret.
+  return (path[0] === "credentials" && path.length <= 2) || keys.at(-1) === "links";
 }
 
 /** An alias is a name that the writer chose: `my-secret-bucket` hides nothing. */

@@ -1,4 +1,9 @@
-import type { BucketConfig, GatewayConfig, RouteConfig } from "../../../src/config/gateway-config.js";
+import type {
+  BucketConfig,
+  CredentialsConfig,
+  GatewayConfig,
+  RouteConfig,
+} from "../../../src/config/gateway-config.js";
 import { formatProblem, readConfig } from "../../../src/config/read-config.js";
 
 /** A good file in which lines can be replaced; the line numbers are part of the tests. */
@@ -19,11 +24,47 @@ routes:
 
 export const ROUTES = GOOD.indexOf("routes:");
 
+/** A good file with a route that the gateway signs; line 14 is free. */
+export const SIGNED = `listeners:
+  - { name: web, address: 0.0.0.0:80 }
+credentials:
+  reader: { type: env }
+buckets:
+  media: { bucket: examplebucket, region: cn-beijing }
+routes:
+  - name: vod
+    match: { hosts: [vod.example.com] }
+    bucket: media
+    auth: sign
+    sign: { credentials: reader }
+    allow: { clients: [10.0.0.0/8] }
+`;
+
+export type Lines = Readonly<Record<number, string>>;
+
 /** The good file with other text from a line of it on: `with({ 5: "  media: { … }" })`. */
-export function withLines(lines: Readonly<Record<number, string>>): string {
-  return GOOD.split("\n")
+export function withLines(lines: Lines, text = GOOD): string {
+  return text
+    .split("\n")
     .map((line, index) => lines[index + 1] ?? line)
     .join("\n");
+}
+
+/** The file with the signing route, likewise. */
+export function signedWith(lines: Lines): string {
+  return withLines(lines, SIGNED);
+}
+
+/** The signing route with other lines. */
+export function signedRoute(lines: Lines): RouteConfig {
+  const route = configOf(signedWith(lines)).routes[0];
+  if (route === undefined) throw new Error("no route");
+  return route;
+}
+
+/** The credentials `reader` with these keys. */
+export function credentialsOf(keys: string): CredentialsConfig | undefined {
+  return configOf(signedWith({ 4: `  reader: { ${keys} }\n  other: { type: env }` })).credentials.get("reader");
 }
 
 /** Every problem as the command prints it. */
