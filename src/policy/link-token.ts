@@ -104,6 +104,7 @@ export function linkTextHead(route: string): string {
  */
 export function linkText(head: string, claims: SignedClaims, path: string | null): string {
   const { isPrefix, expires, client, method, scope, parameters } = claims;
+  // Digits and methods are ASCII: as many bytes as characters.
   const kind = isPrefix ? "6:prefix," : "4:path,";
   const who = `${expires.length}:${expires},${macField(client)}${method.length}:${method},${macField(scope)}`;
   return head + kind + who + parameterFields(parameters) + (path === null ? "" : macField(path));
