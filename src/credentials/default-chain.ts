@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Timeouts } from "./ask.js";
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { credentialsUriProvider } from "./credentials-uri.js";
 import { ecsRamRoleProvider } from "./ecs-ram-role.js";
@@ -21,7 +20,6 @@ export interface DefaultChainOptions {
   readonly metadataUrl?: string;
   /** For tests; without it the endpoint that the environment names, as in the vendor's library. */
   readonly stsEndpoint?: string;
-  readonly metadataTimeouts?: Timeouts;
 }
 
 interface Member {
@@ -111,16 +109,11 @@ function oidcMember({ env, stsEndpoint }: DefaultChainOptions, clock: Clock): Cr
   });
 }
 
-function metadataMember({
-  env,
-  metadataUrl = METADATA_URL,
-  metadataTimeouts,
-}: DefaultChainOptions): CredentialsProvider {
+function metadataMember({ env, metadataUrl = METADATA_URL }: DefaultChainOptions): CredentialsProvider {
   return ecsRamRoleProvider({
     roleName: env.ALIBABA_CLOUD_ECS_METADATA || null,
     metadataUrl,
     allowV1: allowsV1(env),
-    ...(metadataTimeouts && { timeouts: metadataTimeouts }),
   });
 }
 

@@ -1,5 +1,10 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { RAMRoleARNCredentialsProvider, StaticSTSCredentialsProvider } from "@alicloud/credentials";
 import t from "tap";
 import { type OssCredentials, Secret } from "../../src/core/secret.js";
@@ -13,14 +18,18 @@ import { staticSource } from "../../src/credentials/static.js";
 import {
   type Behaviour,
   type CredentialServer,
+  issuedSet,
   startCredentialsUri,
   startMetadataService,
   startSts,
 } from "../support/credential-servers.js";
+import type { Teardown } from "../support/gateway.js";
+import { TEST_TLS } from "../unit/emulator/certificate.js";
 
 const { signal } = new AbortController();
-/** Short, for services that say nothing. */
+/** For services that say nothing; all else has the time that a busy machine may take. */
 const SHORT: Timeouts = { connectMs: 2_000, answerMs: 60 };
+const PATIENT: Timeouts = { connectMs: 30_000, answerMs: 30_000 };
 const ROLE_ARN = "acs:ram::1234567890123456:role/reader";
 
 async function failureOf(provider: CredentialsProvider): Promise<string> {
@@ -64,15 +73,17 @@ const GARBAGE: readonly (readonly [Behaviour, RegExp])[] = [
 async function survives(
   t: Tap,
   server: CredentialServer,
-  provider: CredentialsProvider,
+  make: (timeouts: Timeouts) => CredentialsProvider,
   misdeeds: readonly (readonly [Behaviour, RegExp])[],
 ): Promise<void> {
   for (const [behaviour, message] of misdeeds) {
     server.behaviour = behaviour;
-    const told = await failureOf(provider);
+    const isMute = behaviour.kind === "silent" || behaviour.kind === "drip";
+    const told = await failureOf(isMute ? make(SHORT) : make(PATIENT));
     t.match(told, message, JSON.stringify(behaviour));
     t.notMatch(told, /planted/);
   }
+  const provider = make(PATIENT);
   await server.goDown();
   t.match(await failureOf(provider), / did not answer \(ECONNREFUSED\)$/);
   await server.listen();
@@ -136,8 +147,8 @@ t.test("ECS: no role, another role, and a name that is none", async (t) => {
 
 t.test("ECS: outages and garbage are failures, told without what came", async (t) => {
   const server = await startMetadataService(t, { mode: "hardened" });
-  const options = { roleName: "oss-reader", metadataUrl: server.url, allowV1: true, timeouts: SHORT };
-  await survives(t, server, ecsRamRoleProvider(options), [
+  const options = { roleName: "oss-reader", metadataUrl: server.url, allowV1: true };
+  await survives(t, server, (timeouts) => ecsRamRoleProvider({ ...options, timeouts }), [
     ...MISDEEDS,
     [{ kind: "body", body: "planted secret\r\nx: y" }, /gave a token that is none$/],
   ]);
@@ -145,10 +156,11 @@ t.test("ECS: outages and garbage are failures, told without what came", async (t
 
 t.test("credentials URI: a set, and outages and garbage as failures", async (t) => {
   const server = await startCredentialsUri(t);
-  const provider = credentialsUriProvider({ url: `${server.url}/credentials?key=planted`, timeouts: SHORT });
-  t.equal(serialOf(await provider.fetch(signal)), 1);
+  const make = (timeouts: Timeouts) =>
+    credentialsUriProvider({ url: `${server.url}/credentials?key=planted`, timeouts });
+  t.equal(serialOf(await make(PATIENT).fetch(signal)), 1);
   t.equal(server.requests[0]?.path, "/credentials?key=planted");
-  await survives(t, server, provider, [...MISDEEDS, ...GARBAGE]);
+  await survives(t, server, make, [...MISDEEDS, ...GARBAGE]);
 });
 
 t.test("credentials URI: what is no URL of http is refused when it is made", async (t) => {
@@ -258,8 +270,8 @@ t.test("AssumeRole: without credentials to ask with nothing is asked", async (t)
 
 t.test("AssumeRole: outages and garbage are failures, told without what came", async (t) => {
   const server = await startSts(t, { accounts: new Map([["LTAIasker", { secret: "asker-secret!*'()" }]]) });
-  const provider = assumeRoleProvider(roleOptions({ stsEndpoint: server.url, timeouts: SHORT }));
-  await survives(t, server, provider, [...MISDEEDS, ...GARBAGE]);
+  const make = (timeouts: Timeouts) => assumeRoleProvider(roleOptions({ stsEndpoint: server.url, timeouts }));
+  await survives(t, server, make, [...MISDEEDS, ...GARBAGE]);
 });
 
 t.test("STS is asked by https, or by http on this machine", async (t) => {
@@ -341,8 +353,8 @@ t.test("OIDC: a token's file that is missing, empty or too long is told by its p
 t.test("OIDC: outages and garbage are failures, told without what came", async (t) => {
   const tokenFile = join(t.testdir({ token: "planted.token" }), "token");
   const server = await startSts(t, { accounts: new Map(), oidcTokens: new Set(["planted.token"]) });
-  const provider = oidcRoleProvider(oidcOptions({ tokenFile, stsEndpoint: server.url, timeouts: SHORT }));
-  await survives(t, server, provider, [...MISDEEDS, ...GARBAGE]);
+  const make = (timeouts: Timeouts) => oidcRoleProvider(oidcOptions({ tokenFile, stsEndpoint: server.url, timeouts }));
+  await survives(t, server, make, [...MISDEEDS, ...GARBAGE]);
 });
 
 t.test("a question that is ended early is ended on the wire", async (t) => {
@@ -354,4 +366,39 @@ t.test("a question that is ended early is ended on the wire", async (t) => {
   controller.abort();
   await t.rejects(asked, { name: "CredentialsError" });
   await server.until(() => server.openSockets === 0);
+});
+
+async function startTlsService(t: Teardown): Promise<{ readonly url: string; readonly requests: () => number }> {
+  let requests = 0;
+  const server = createTlsServer(TEST_TLS, (_request, response) => {
+    requests += 1;
+    response.end(JSON.stringify(issuedSet(requests, Date.now() + 3_600_000)));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  return { url: `https://localhost:${(server.address() as AddressInfo).port}`, requests: () => requests };
+}
+
+t.test("https: a certificate that nobody vouches for ends it before anything is asked", async (t) => {
+  const { url, requests } = await startTlsService(t);
+  const told = await failureOf(credentialsUriProvider({ url }));
+  t.match(told, /^the credentials URI at https:.* did not answer \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/);
+  t.equal(requests(), 0);
+});
+
+t.test("https: an authority that Node was told to trust is trusted", async (t) => {
+  const { url } = await startTlsService(t);
+  const ca = join(t.testdir({ "ca.pem": TEST_TLS.cert }), "ca.pem");
+  const module = new URL("../../src/credentials/credentials-uri.ts", import.meta.url).href;
+  const program = `
+    import { credentialsUriProvider } from "${module}";
+    const set = await credentialsUriProvider({ url: "${url}" }).fetch(new AbortController().signal);
+    process.stdout.write(set.accessKeyId);`;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--import=tsx", "--input-type=module", "--eval", program],
+    { env: { ...process.env, NODE_EXTRA_CA_CERTS: ca } },
+  );
+  t.equal(stdout, "STS.issued-id-1");
 });

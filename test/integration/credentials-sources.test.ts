@@ -191,18 +191,18 @@ t.test("an outage of the service: the last good set until it expires, then none,
   );
   const source = get("service");
   await source.start();
-  for (const behaviour of [
-    { kind: "status", status: 503, body: "planted" },
-    { kind: "body", body: "planted" },
-    { kind: "redirect", location: "/credentials" },
-    { kind: "reset" },
+  for (const [behaviour, message] of [
+    [{ kind: "status", status: 503, body: "planted" }, /answered 503$/],
+    [{ kind: "body", body: "planted" }, /is not a JSON object$/],
+    [{ kind: "redirect", location: "/credentials" }, /answered 302$/],
+    [{ kind: "reset" }, /\(ECONNRESET\)$/],
   ] as const) {
     server.behaviour = behaviour;
     const before = log.length;
     source.noteRefused("STS.issued-id-1");
-    await clock.advance(60_000);
+    await clock.advance(5_000);
     await until(() => log.length > before);
-    t.match(log.at(-1), /^service failed: /);
+    t.match(log.at(-1), message);
     t.equal(source.current(clock.nowMs())?.accessKeyId, "STS.issued-id-1");
   }
   await server.goDown();
@@ -211,9 +211,9 @@ t.test("an outage of the service: the last good set until it expires, then none,
   await server.listen();
   server.behaviour = { kind: "normal" };
   server.lifetimeMs = 8 * 3_600_000;
-  await clock.advance(60_000);
+  await clock.advance(2_000);
   await until(() => source.current(clock.nowMs()) !== null);
-  t.match(source.current(clock.nowMs())?.accessKeyId, /^STS\.issued-id-[2-9]$/);
+  t.equal(source.current(clock.nowMs())?.accessKeyId, "STS.issued-id-2");
   t.notMatch(log.join(), /planted/);
 });
 
