@@ -10,14 +10,20 @@ const SHORTEST_SECRET_BYTES = 16;
 /**
  * Reads a secret where the configuration says that it is. One line end at the end of a file is taken off.
  * @param where the place in the configuration, `routes[2].allow.links.secret`, for messages
+ * @param shortestBytes for secrets that others chose
  * @throws Error in one sentence that names `where` and the variable or file, never the value
  */
-export function readSecret(ref: SecretRef, where: string, env: Environment = process.env): Secret {
+export function readSecret(
+  ref: SecretRef,
+  where: string,
+  env: Environment = process.env,
+  shortestBytes = SHORTEST_SECRET_BYTES,
+): Secret {
   const origin = ref.kind === "env" ? `the variable ${ref.name}` : ref.path;
   const value = ref.kind === "env" ? readVariable(ref.name, where, env) : readFile(ref.path, where, env);
   const lengthBytes = Buffer.byteLength(value);
-  if (lengthBytes < SHORTEST_SECRET_BYTES) {
-    throw new Error(`${where}: ${origin} holds ${lengthBytes} bytes; a secret has at least ${SHORTEST_SECRET_BYTES}`);
+  if (lengthBytes < shortestBytes) {
+    throw new Error(`${where}: ${origin} holds ${lengthBytes} bytes; a secret has at least ${shortestBytes}`);
   }
   return new Secret(value);
 }

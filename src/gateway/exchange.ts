@@ -145,7 +145,11 @@ export class RequestExchange implements ExchangeSink {
     }
     ctx.status = status;
     ctx.isHeadSent = true;
-    flushSoon(ctx);
+    if (ctx.req.method === "HEAD" && ctx.upstreamRequest?.method !== "HEAD") {
+      // OSS processes only what is got; of that the client wants the head.
+      this.abort();
+      ctx.res.end();
+    } else flushSoon(ctx);
   }
 
   onData(chunk: Buffer): boolean {

@@ -124,14 +124,14 @@ function asPlaylist(ctx: RequestContext, draft: Draft): SignedDraft | null {
   }
   const query: QueryPairs = [["x-oss-process", "hls/sign"]];
   const rawTarget = targetOf(draft.key, query);
-  const urlExpiresSeconds = playlistExpirySeconds(ctx, hls.sessionTtlMs);
-  return { ...draft, query, headers, rawTarget, playlist: null, urlExpiresSeconds, answersXml: false };
+  const urlExpiresSeconds = playlistExpirySeconds(ctx, hls.ttlMs);
+  return { ...draft, method: "GET", query, headers, rawTarget, playlist: null, urlExpiresSeconds, answersXml: false };
 }
 
 /** Nothing outlives the link that admitted the playlist. */
-function playlistExpirySeconds(ctx: RequestContext, sessionTtlMs: number): number {
-  const session = Math.floor((Date.now() + sessionTtlMs) / 1_000);
-  return ctx.link === null ? session : Math.min(session, ctx.link.expiresSeconds);
+function playlistExpirySeconds(ctx: RequestContext, ttlMs: number): number {
+  const end = Math.floor((Date.now() + ttlMs) / 1_000);
+  return ctx.link === null ? end : Math.min(end, ctx.link.expiresSeconds);
 }
 
 /** Signs what {@link prepareSigned} described, with the credentials and the time of now. */

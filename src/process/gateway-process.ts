@@ -1,8 +1,11 @@
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
+import { readSecret } from "../credentials/secret-ref.js";
 import type { Gateway } from "../gateway/request-context.js";
+import { Issuer } from "../issue/issuer.js";
 import { Runtime } from "../route/runtime.js";
 import { AdminListener } from "../server/admin.js";
+import type { AdminIssuer } from "../server/admin-issue.js";
 import { Listener } from "../server/listener.js";
 import { SIGNATURE_CLASSES } from "../signing/types.js";
 import { type AccessLog, createAccessLog } from "../telemetry/access-log.js";
@@ -54,6 +57,7 @@ export class GatewayProcess {
     this.#admin = new AdminListener(config.admin.address, {
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
       problems: () => this.#problems(),
+      issuer: this.#adminIssuer(),
     });
     this.#listeners = config.listeners.map(
       ({ name, address }) => new Listener({ name, address, limits: config.limits, gateway: this.#gateway(name) }),
@@ -102,6 +106,14 @@ export class GatewayProcess {
       isTls: false,
       isDraining: () => this.#isDraining,
     };
+  }
+
+  /** @throws Error when the secret cannot be read */
+  #adminIssuer(): AdminIssuer | null {
+    const { bearerSecret } = this.config.admin;
+    if (bearerSecret === null) return null;
+    const issuer = new Issuer({ config: this.config, credentials: this.runtime.credentials, readSecret });
+    return { issuer, bearerSecret: readSecret(bearerSecret, "admin.bearerSecret") };
   }
 
   #upstreamGauges() {

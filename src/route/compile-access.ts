@@ -1,13 +1,12 @@
-import type { LinksConfig, RouteConfig, SecretRef } from "../config/gateway-config.js";
-import type { Secret } from "../core/secret.js";
+import type { LinksConfig, RouteConfig } from "../config/gateway-config.js";
+import type { readSecret } from "../credentials/secret-ref.js";
 import { type AccessPolicy, compileAccess } from "../policy/access.js";
 import { compileLinkKeys } from "../policy/link-check.js";
 import { LinkSigner } from "../policy/link-token.js";
 import { compileSecureLink } from "../policy/secure-link.js";
 import type { CompiledLinks } from "./compiled-route.js";
 
-/** @throws Error that names `where` when the secret cannot be had */
-export type ReadSecret = (ref: SecretRef, where: string) => Secret;
+export type ReadSecret = typeof readSecret;
 
 /** Who may use a route; `null` where the file leaves it open, which only relaying routes can. */
 export function compileRouteAccess({ allow, deny, satisfy }: RouteConfig): AccessPolicy | null {
@@ -37,6 +36,7 @@ export function compileRouteLinks(route: RouteConfig, where: string, read: ReadS
 
 function compileNginxForm({ secureLink, maxAgeMs }: LinksConfig, place: string, read: ReadSecret) {
   if (secureLink === null) return null;
-  const secret = read(secureLink.secret, `${place}.secureLink.secret`);
+  // The links are out there already, so how long their secret is cannot be chosen here.
+  const secret = read(secureLink.secret, `${place}.secureLink.secret`, undefined, 1);
   return compileSecureLink({ expression: secureLink.expression, secret, maxAgeMs });
 }

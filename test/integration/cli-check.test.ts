@@ -29,7 +29,7 @@ t.test("the example and the smallest file are good: exit 0 and one line each", a
   t.strictSame(ran, {
     code: 0,
     stdout:
-      "config/gateway.example.yaml: ok (3 routes, 2 buckets, 2 listeners)\n" +
+      "config/gateway.example.yaml: ok (6 routes, 2 buckets, 2 listeners)\n" +
       "config/gateway.minimal.yaml: ok (1 route, 1 bucket, 1 listener)\n",
     stderr: "",
   });
