@@ -51,6 +51,7 @@ export const ROUTES = `
     allow: { links: { secret: { env: LINKS }, maxAge: 12h } }
   - name: relayed
     match: { hosts: [47.0.2.78] }
+    limits: { bodySize: 1MiB }
     bucket: media
     methods: [GET, POST]
     auth: sign
