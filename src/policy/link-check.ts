@@ -57,7 +57,7 @@ interface ClaimedLink extends SignedClaims {
   readonly signature: string;
 }
 
-const DIGITS = /^[0-9]+$/;
+const EXPIRES = new RegExp(`^[0-9]{1,${MAX_EXPIRES_DIGITS}}$`);
 
 /** @returns `null` for a link that could not cover the request even if it were signed */
 function readClaims({ isMalformed, values }: GatewayLink, request: LinkRequest): ClaimedLink | null {
@@ -68,7 +68,7 @@ function readClaims({ isMalformed, values }: GatewayLink, request: LinkRequest):
   const client = values.has("client") ? request.client : null;
   const scope = values.get("scope") ?? null;
   if (isMalformed || signature === undefined) return null;
-  if (!DIGITS.test(expires) || expires.length > MAX_EXPIRES_DIGITS) return null;
+  if (!EXPIRES.test(expires)) return null;
   if (!admitsMethod(method, request.method)) return null;
   // Two clients whose address is not known would pass for one.
   if (client === "" || (values.get("client") ?? "1") !== "1") return null;

@@ -240,22 +240,41 @@ t.test("a link of one route is none of another's, even under the same secret", (
   t.end();
 });
 
-t.test("a prefix or scope that is none is refused though it was signed", (t) => {
+t.test("what our signer would not sign is refused though the secret signed it", (t) => {
   // As an application could sign that has the secret and writes links by itself.
   const key = new MacKey(secret);
-  const checkSigned = (prefix: string, scope: string | null, path: string): string => {
-    const expires = String(exact.expiresSeconds);
-    const text = linkText(linkTextHead("vod"), { ...exact, isPrefix: true, scope, expires }, prefix);
-    const scoped = scope === null ? "" : `&ossgate-scope=${scope}`;
-    const query = `ossgate-expires=${expires}&ossgate-prefix=${prefix}${scoped}&ossgate-signature=${key.sign(text)}`;
-    return codeOf(checkLink(linkOf(query), { ...request, path }, keys, nowMs));
+  const sound = { ...exact, isPrefix: true, expires: String(exact.expiresSeconds), path: "/vod/" };
+  const checkSigned = (changes: Partial<typeof sound>, asked: Partial<LinkRequest> = {}): LinkVerdict => {
+    const claims = { ...sound, ...changes };
+    const signature = key.sign(linkText(linkTextHead("vod"), claims, claims.path));
+    const { expires, path, scope, client } = claims;
+    const more = `${scope === null ? "" : `&ossgate-scope=${scope}`}${client === null ? "" : "&ossgate-client=1"}`;
+    const query = `ossgate-expires=${expires}&ossgate-prefix=${path}${more}&ossgate-signature=${signature}`;
+    return checkLink(linkOf(query), { ...request, ...asked }, keys, nowMs);
   };
-  t.equal(checkSigned("/vod/", "/vod/", "/vod/a"), "admitted");
-  for (const prefix of ["/vod", "/v", "", "vod/"]) t.equal(checkSigned(prefix, null, "/vod/a"), "LINK_INVALID", prefix);
-  t.equal(checkSigned("/vod/./", null, "/vod/./a"), "LINK_INVALID");
-  t.equal(checkSigned("/vod/../", null, "/vod/../a"), "LINK_INVALID");
-  for (const scope of ["/vod", "vod/", "", "/vod/../"])
-    t.equal(checkSigned("/vod/", scope, "/vod/a"), "LINK_INVALID", scope);
+  t.equal(checkSigned({}).ok, true);
+  t.equal(checkSigned({ scope: "/vod/", client: "192.0.2.1" }).ok, true);
+  const invalid = checkQuery("ossgate-signature=x");
+  for (const path of ["/vod", "/v", "", "vod/"]) t.equal(checkSigned({ path }), invalid, path);
+  for (const path of ["/vod/./", "/vod/../"]) t.equal(checkSigned({ path }, { path: `${path}a` }), invalid, path);
+  for (const scope of ["/vod", "vod/", "", "/vod/../"]) t.equal(checkSigned({ scope }), invalid, scope);
+  t.equal(checkSigned({ client: "" }, { client: "" }), invalid, "two clients whose address is not known");
+  for (const expires of ["100000000000", "1767225660.0", "1e9", ""])
+    t.equal(checkSigned({ expires }), invalid, expires);
+  t.end();
+});
+
+t.test("a good link with a parameter twice, or one more, is invalid", (t) => {
+  const query = signer.sign({ ...exact, scope: "/vod/", client: request.client });
+  t.equal(checkQuery(query).ok, true);
+  for (const segment of query.split("&")) {
+    for (const more of [`${query}&${segment}`, `${segment.replace("ossgate", "%6fssgate")}&${query}`]) {
+      t.equal(codeOf(checkQuery(more)), "LINK_INVALID", more);
+    }
+  }
+  for (const more of ["ossgate-prefix=/", "ossgate-method=PUT", "ossgate-more=1", "ossgate-", "ossgate-prefix=%ff"]) {
+    t.equal(codeOf(checkQuery(`${query}&${more}`)), "LINK_INVALID", more);
+  }
   t.end();
 });
 
