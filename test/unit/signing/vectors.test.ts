@@ -3,11 +3,22 @@ import t from "tap";
 import { classify } from "../../../src/signing/classify.js";
 import { deriveDayKey } from "../../../src/signing/day-key.js";
 import { postSignatureV1, postSignatureV4 } from "../../../src/signing/post-policy.js";
+import { presignV1Url } from "../../../src/signing/sign.js";
 import * as v1 from "../../../src/signing/v1.js";
 import * as v2 from "../../../src/signing/v2.js";
 import * as v4 from "../../../src/signing/v4.js";
 import { verifyRequest } from "../../../src/signing/verify.js";
-import { contextOf, flat, inputOf, readVectors, requestOf, scopeOf, secretOf, type Vector } from "./vectors.js";
+import {
+  contextOf,
+  flat,
+  inputOf,
+  knownOf,
+  readVectors,
+  requestOf,
+  scopeOf,
+  secretOf,
+  type Vector,
+} from "./vectors.js";
 
 const vectors = readVectors("signatures");
 const extra = readVectors("extra");
@@ -92,3 +103,28 @@ for (const v of extra.filter(({ kind }) => kind === "post-v4")) {
     t.equal(postSignatureV4(deriveDayKey(secretOf(v), scopeOf(v)), v.policyBase64 ?? ""), v.expected);
   });
 }
+
+for (const v of extra.filter(({ kind }) => kind === "hls-ts-line")) {
+  t.test(`${v.name}: a segment's URL is signed and written as OSS writes it`, async (t) => {
+    const { segmentKey, outputLine } = v as Vector & { readonly segmentKey: string; readonly outputLine: string };
+    const input = { method: "GET", bucket: v.bucket, key: segmentKey, query: [], headers: [] };
+    t.equal(presignV1Url(input, knownOf(v), Number(v.expires)), outputLine.slice(outputLine.indexOf("?") + 1));
+  });
+}
+
+// The gateway makes no RTMP URLs; their signature is the one of V1 over a text of their own.
+for (const v of extra.filter(({ kind }) => kind === "rtmp")) {
+  t.test(`${v.name}: the signature of an RTMP URL is V1's`, async (t) => {
+    t.equal(v1.signature(secretOf(v), v.stringToSign), v.expected);
+  });
+}
+
+t.test(
+  "all 25 other vectors are there, each kind with the tests that it has here or with its own subject",
+  async (t) => {
+    const here = ["v2", "v4-header-signing-key-given", "post-v1", "post-v4", "hls-ts-line", "rtmp"];
+    const elsewhere = ["crc64", "crc64-combine", "callback-rsa"];
+    const count = (kinds: readonly string[]) => extra.filter(({ kind }) => kinds.includes(kind ?? "")).length;
+    t.same([extra.length, count(here), count(elsewhere)], [25, 16, 9]);
+  },
+);
