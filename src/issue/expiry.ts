@@ -29,7 +29,7 @@ export function settleExpiry(
   nowMs: number,
 ): number | IssueRefusal {
   if (expiresInSeconds !== undefined && expiresAtSeconds !== undefined) {
-    return new IssueRefusal(400, "Say either expiresIn or expiresAt, not both.");
+    return new IssueRefusal(400, "Say either expires or expiresAt, not both.");
   }
   const nowSeconds = Math.floor(nowMs / 1_000);
   const lifetime =

@@ -93,7 +93,7 @@ function readUploadForm(reader: FieldReader): UploadFormRequest {
     minBytes: reader.sizeBytes("minSize"),
     maxBytes: reader.sizeBytes("maxSize"),
     contentTypes: single === undefined ? several : [single, ...(several ?? [])],
-    expiresInSeconds: reader.durationSeconds("expiresIn"),
+    expiresInSeconds: reader.durationSeconds("expires"),
     expiresAtSeconds: reader.timeSeconds("expiresAt"),
     version: reader.oneOf("version", ["v4", "v1"] as const),
     successActionStatus: reader.oneOf("successActionStatus", [200, 201, 204] as const),
@@ -120,7 +120,7 @@ function readPlace(reader: FieldReader): Place {
 
 function readCommon(reader: FieldReader) {
   return {
-    expiresInSeconds: reader.durationSeconds("expiresIn"),
+    expiresInSeconds: reader.durationSeconds("expires"),
     expiresAtSeconds: reader.timeSeconds("expiresAt"),
     parameters: reader.textMap("parameters"),
     process: reader.text("process"),

@@ -23,7 +23,7 @@ t.test("what is signed is a link where the route has links, and a presigned URL 
 });
 
 t.test("every field of a request counts", async (t) => {
-  const link = issued(sign({ route: "vod", path: "/a/", prefix: true, client: "203.0.113.1", expiresIn: "30m" }));
+  const link = issued(sign({ route: "vod", path: "/a/", prefix: true, client: "203.0.113.1", expires: "30m" }));
   t.match(link, { expiresAt: "2025-01-01T00:30:00.000Z" });
   t.match(link.url, /ossgate-prefix=\/a\/&ossgate-client=1&/);
   const same = issued(
@@ -35,7 +35,7 @@ t.test("every field of a request counts", async (t) => {
       url: "http://img.example.com/a",
       method: "PUT",
       version: "v1",
-      expiresIn: 60,
+      expires: 60,
       headers: { "Content-Type": "text/plain" },
       process: "image/info",
       response: { expires: "0" },
@@ -59,7 +59,7 @@ t.test("a form takes every field from JSON", async (t) => {
     minSize: 1,
     maxSize: "1KiB",
     contentType: "text/plain",
-    expiresIn: "5m",
+    expires: "5m",
     version: "v1",
     successActionStatus: 201,
     credentials: "reader",
@@ -75,13 +75,13 @@ const REFUSED: readonly (readonly [claim: string, body: unknown, words: RegExp])
   ["that is null", null, /must be a JSON object/],
   [
     "with an unknown key",
-    { url: "http://vod.example.com/a", expireIn: 5 },
-    /"expireIn" is not known here. Did you mean expiresIn/,
+    { url: "http://vod.example.com/a", expirs: 5 },
+    /"expirs" is not known here. Did you mean expires/,
   ],
   ["with a key of the other kind", { url: "http://img.example.com/a", prefix: true }, /"prefix" is not known/],
   ["with a number for a URL", { url: 5 }, /^url must be text/],
-  ["with half a second", { url: "http://vod.example.com/a", expiresIn: 0.5 }, /^expiresIn must be/],
-  ["with milliseconds", { url: "http://vod.example.com/a", expiresIn: "500ms" }, /^expiresIn must be/],
+  ["with half a second", { url: "http://vod.example.com/a", expires: 0.5 }, /^expires must be/],
+  ["with milliseconds", { url: "http://vod.example.com/a", expires: "500ms" }, /^expires must be/],
   [
     "with a time without a zone",
     { url: "http://vod.example.com/a", expiresAt: "2025-01-01T00:00:00" },
