@@ -8,6 +8,8 @@ export const DEMO = {
   region: "cn-hangzhou",
   domain: "demo.localhost",
   sdkName: "sdk.localhost",
+  linkName: "links.localhost",
+  linkRoute: "by-link",
   privateKey: "private/report.txt",
   uploadKey: "upload.txt",
   chineseKey: "图片/照片 1.txt",

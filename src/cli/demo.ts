@@ -8,6 +8,7 @@ import { Refusal } from "../config/refusal.js";
 import { type OssCredentials, Secret } from "../core/secret.js";
 import { encodePath } from "../core/target.js";
 import { createEmulator, type Emulator } from "../emulator/index.js";
+import { LinkSigner } from "../policy/link-token.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
 import { tuneGarbageCollector } from "../process/v8-tuning.js";
@@ -34,6 +35,8 @@ interface DemoOptions {
   readonly accessLog: boolean;
 }
 
+const LINK_SECRET_VARIABLE = "OSSGATE_DEMO_LINK_SECRET";
+
 /** `ossgate demo`; resolves with the exit status when it has been stopped. */
 export async function demo(args: readonly string[], version: string): Promise<number> {
   const options = parseDemoArgs(args);
@@ -42,6 +45,11 @@ export async function demo(args: readonly string[], version: string): Promise<nu
     accessKeyId: "ossgate-demo-key",
     accessKeySecret: new Secret(randomBytes(24).toString("hex")),
   };
+  const linkSecret = new Secret(randomBytes(24).toString("hex"));
+  // Where the demo's configuration says that they are.
+  process.env.OSS_ACCESS_KEY_ID = credentials.accessKeyId;
+  process.env.OSS_ACCESS_KEY_SECRET = credentials.accessKeySecret.reveal();
+  process.env[LINK_SECRET_VARIABLE] = linkSecret.reveal();
   const emulator = await startEmulator(options.emulator, credentials);
   tuneGarbageCollector();
   const gateway = await startGateway(options, emulator, version);
@@ -53,7 +61,7 @@ export async function demo(args: readonly string[], version: string): Promise<nu
   };
   // Before anybody can read that it serves: a signal from then on ends it in order.
   const stopped = untilStopped(gateway, () => emulator.close());
-  process.stdout.write(welcome(places, credentials, Date.now()));
+  process.stdout.write(welcome(places, { credentials, linkSecret }, Date.now()));
   return stopped;
 }
 
@@ -123,6 +131,8 @@ export function demoYaml({ emulator, listen, admin, accessLog }: DemoOptions): s
   - { name: web, address: "${formatSocketAddress(listen)}" }
 admin: { address: "${formatSocketAddress(admin)}" }
 log: { level: warn, access: { format: ${accessLog ? "json" : "off"} } }
+credentials:
+  demo: { type: env }
 buckets:
   demo:
     bucket: ${DEMO.bucket}
@@ -146,6 +156,12 @@ routes:
     match: { hosts: [${DEMO.sdkName}] }
     buckets: [demo, archive]
     methods: [GET, HEAD, PUT, POST, DELETE]
+  - name: ${DEMO.linkRoute}
+    match: { hosts: [${DEMO.linkName}] }
+    bucket: archive
+    auth: sign
+    sign: { credentials: demo }
+    allow: { links: { secret: { env: ${LINK_SECRET_VARIABLE} } } }
 `;
 }
 
@@ -171,9 +187,14 @@ interface Places {
   readonly admin: SocketAddress;
 }
 
+interface Secrets {
+  readonly credentials: OssCredentials;
+  readonly linkSecret: Secret;
+}
+
 const HOUR_SECONDS = 3_600;
 
-function welcome({ listen, emulator, admin }: Places, credentials: OssCredentials, nowMs: number): string {
+function welcome({ listen, emulator, admin }: Places, { credentials, linkSecret }: Secrets, nowMs: number): string {
   const { port } = listen;
   const byAddress = `http://${urlHost(listen.host)}:${port}`;
   const byDomain = `http://${DEMO.domain}:${port}`;
@@ -188,6 +209,13 @@ function welcome({ listen, emulator, admin }: Places, credentials: OssCredential
     credentials,
     { nowMs, region: DEMO.region, expiresSeconds: HOUR_SECONDS },
   );
+  const byLink = `http://${DEMO.linkName}:${port}`;
+  const claims = { isPrefix: false, scope: null, client: null, method: "GET", parameters: [] };
+  const link = new LinkSigner(linkSecret, DEMO.linkRoute).sign({
+    ...claims,
+    path: "/hello.txt",
+    expiresSeconds: expires,
+  });
   return `
 ossgate serves ${byAddress}, and behind it is an OSS emulator at ${emulator}.
 Paste the lines into another terminal; Ctrl-C here ends the demo.
@@ -216,6 +244,10 @@ Writing with a presigned PUT, and reading what was written:
 Path style, for SDKs whose endpoint is an address: the first segment names the bucket, signatures stay valid:
   curl -i ${resolve(DEMO.sdkName)} ${byPath}/${DEMO.bucket}/hello.txt
   curl -i ${resolve(DEMO.sdkName)} '${byPath}/${DEMO.archive}/hello.txt?${presign("GET", DEMO.archive, "hello.txt")}'
+
+A private bucket that the gateway signs for: closed without a link (403), open with one, and no OSS signature in it:
+  curl -i ${resolve(DEMO.linkName)} ${byLink}/hello.txt
+  curl -i ${resolve(DEMO.linkName)} '${byLink}/hello.txt?${link}'
 
 Numbers for Prometheus:
   curl -s ${adminUrl}/metrics | grep ^ossgate_requests_total

@@ -28,6 +28,8 @@ const EXPECTED: readonly Expected[] = [
   { line: /\/upload\.txt$/, status: 200, body: "Written through ossgate.\n" },
   { line: /http:\/\/sdk\.localhost:\d+\/ossgate-demo\/hello\.txt$/, status: 200, body: /^Hello from a bucket/ },
   { line: /\/ossgate-demo-archive\/hello\.txt\?/, status: 200, body: "Hello from the private archive.\n" },
+  { line: /http:\/\/links\.localhost:\d+\/hello\.txt$/, status: 403, body: /LINK_REQUIRED/ },
+  { line: /\/hello\.txt\?ossgate-expires=/, status: 200, body: "Hello from the private archive.\n" },
   { line: /\/metrics \| grep/, body: /^ossgate_requests_total\{.*route="by-address".*\} \d+$/m },
 ];
 
