@@ -5,9 +5,9 @@ import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate sign --config FILE [OPTION]… URL
 
-Prints one URL that opens what is private: a link, signed with the gateway's own
-secret, or an OSS presigned URL whose host is that of URL. What URL's path means,
-and what may be issued for it, is what the configuration's routes say.
+Prints one URL that opens what is private: a link, signed with the gateway's
+own secret, or an OSS presigned URL whose host is that of URL. What URL's path
+means, and what may be issued for it, is what the configuration's routes say.
 
   --link                a link; what is made where the route has allow.links
   --presign             a presigned URL; what is made elsewhere
@@ -31,7 +31,7 @@ Presigned URLs:
   --credentials NAME    which of the configuration's sign; the route's own,
                         or the only ones, when absent
 
-Exit codes: 0 printed, 1 refused or no credentials, 2 wrong usage, 3 bad configuration.
+Exit codes: 0 printed, 1 refused, 2 wrong usage, 3 bad configuration.
 `;
 
 /** What the command line asks for. */
