@@ -62,6 +62,22 @@ routes:
     auth: sign
     sign: { credentials: app }
     allow: { links: { secret: { env: OSSGATE_TEST_LINKS } } }
+  - name: verified
+    match: { hosts: [localhost], pathPrefix: /verified }
+    bucket: media
+    stripPrefix: true
+    auth: sign
+    sign: { credentials: app, responseOverrides: [response-content-type] }
+    clientSignatures: verify
+    allow: { signatures: true }
+  - name: verified-sdk
+    match: { hosts: [127.0.0.1], pathPrefix: /verified }
+    buckets: [media]
+    stripPrefix: true
+    auth: sign
+    sign: { credentials: app, responseOverrides: [response-content-type] }
+    clientSignatures: verify
+    allow: { signatures: true }
   - name: calls
     match: { hosts: [localhost], pathPrefix: /called }
     callback: { forward: "http://127.0.0.1:9/", buckets: [media], secret: { env: OSSGATE_TEST_CALLBACKS } }
@@ -156,6 +172,21 @@ for (const version of ["v1", "v4"] as const) {
     t.equal((await fetch(put.url, { method: "PUT", body: "x", headers: { "content-type": "a/b" } })).status, 403);
   });
 }
+
+t.test("a route that verifies honours what was presigned for it, whatever it makes of the key", async (t) => {
+  const world = await start(t);
+  const { port } = world.gateway;
+  for (const place of [`localhost:${port}/verified`, `127.0.0.1:${port}/verified/${BUCKET}`]) {
+    for (const version of ["v1", "v4"]) {
+      const url = `http://${place}/照片 1.txt`;
+      const response = { "content-type": "text/csv" };
+      const signed = await ask<{ url: string }>(world, "/sign", { url, version, response });
+      const got = await fetch(signed.url);
+      t.match([got.status, got.headers.get("content-type"), await got.text()], [200, "text/csv", "private"], place);
+      t.equal((await fetch(url)).status, 403);
+    }
+  }
+});
 
 t.test("a link opens a route that is closed without it", async (t) => {
   const world = await start(t);
