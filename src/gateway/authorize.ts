@@ -2,7 +2,7 @@ import type { Denial } from "../core/errors.js";
 import { decodePath } from "../core/target.js";
 import { checkLink } from "../policy/link-check.js";
 import { type RawLink, takeLinkParameters } from "../policy/link-query.js";
-import type { LinkVerdict } from "../policy/link-verdict.js";
+import { INVALID, type LinkVerdict } from "../policy/link-verdict.js";
 import type { CompiledLinks, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { parseQuery } from "../signing/canonical.js";
 import { isKnownParameter } from "../signing/request-parameters.js";
@@ -50,6 +50,8 @@ function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSig
 
 function linkVerdict(ctx: RequestContext, raw: RawLink | null, links: CompiledLinks | null): LinkVerdict | null {
   if (raw === null || links === null) return null;
+  // What is relayed keeps its raw plus, which readers take for a plus or for a space: that would be two objects.
+  if ((ctx.route as CompiledRoute).signing === null && ctx.rawPath.includes("+")) return INVALID;
   const { path, client, host } = ctx;
   const request = { path, method: ctx.req.method ?? "", client, host, parameters: parametersThatCount(ctx) };
   return checkLink(raw, request, links.keys, Date.now());

@@ -61,7 +61,7 @@ function checkStaysInside(ctx: RequestContext): void {
 }
 
 /** AWS's signed chunks: OSS would store the envelope as if it were the object. */
-function checkChunkedSignature(ctx: RequestContext): void {
+export function checkChunkedSignature(ctx: RequestContext): void {
   if (!ctx.hasBody) return;
   const { rawHeaders } = ctx.req;
   const encoding = headerValue(rawHeaders, "content-encoding");

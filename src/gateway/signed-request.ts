@@ -9,6 +9,7 @@ import { filterSignedRequest } from "../signing/signed-request.js";
 import type { QueryPairs } from "../signing/types.js";
 import type { UpstreamRequest } from "../transport/exchange.js";
 import { clientKey, locate } from "./locate.js";
+import { checkChunkedSignature } from "./relayed-request.js";
 import type { RequestContext, SignedDraft } from "./request-context.js";
 import { wantedHost } from "./upstream-host.js";
 
@@ -37,18 +38,31 @@ export function prepareSigned(ctx: RequestContext): Denial | null {
     rules,
   );
   if (!filtered.ok) return filtered.denial;
+  checkChunkedSignature(ctx);
   if (source.current(Date.now()) === null) throw new GatewayError("NO_CREDENTIALS", NO_CREDENTIALS_DETAIL);
-  const headers = ["Host", wantedHost(ctx, route, bucket), ...filtered.headers];
+  const { removedRequestHeaders: removed } = route;
+  const kept = removed === null ? filtered.headers : withoutHeaders(filtered.headers, removed);
+  const headers = ["Host", wantedHost(ctx, route, bucket), ...kept];
   const draft = { method, key: filtered.key, query: filtered.query, headers };
-  ctx.signedDraft = asPlaylist(ctx, draft) ?? {
-    ...draft,
-    rawTarget: targetOf(draft.key, draft.query),
-    playlist: null,
-    urlExpiresSeconds: null,
-    answersXml: answersXml(method, filtered.key, filtered.query),
-  };
+  ctx.signedDraft = asPlaylist(ctx, draft) ?? asObject(draft);
   return null;
 }
+
+function asObject(draft: Draft): SignedDraft {
+  const { method, key, query, headers } = draft;
+  const isXml = answersXml(method, key, query);
+  return {
+    ...draft,
+    // A compressed document could not be read here.
+    headers: isXml ? withoutHeaders(headers, ACCEPT_ENCODING) : headers,
+    rawTarget: targetOf(key, query),
+    playlist: null,
+    urlExpiresSeconds: null,
+    answersXml: isXml,
+  };
+}
+
+const ACCEPT_ENCODING: ReadonlySet<string> = new Set(["accept-encoding"]);
 
 /**
  * A browser's question before a cross-origin request. OSS answers it without a signature (oss-semantics §6.3), by the

@@ -62,10 +62,13 @@ function noteRequestId(ctx: RequestContext, headers: HeaderList, error: OssError
 function refusedSignature(ctx: RequestContext, error: OssError): "again" {
   const { source } = (ctx.route as CompiledRoute).signing as CompiledSigning;
   if (isCredentialFailure(error)) source.noteRefused(ctx.signedWith);
-  const mayRepeat = ctx.clockChanged && !ctx.hasRepeated && ctx.exchange === null && !ctx.hasBody;
+  // What was refused was not done, but a body can be sent once only.
+  const mayRepeat = ctx.clockChanged && !ctx.hasRepeated && !STREAMED.has(ctx.req.method ?? "") && !ctx.hasBody;
   if (mayRepeat) return "again";
   throw new GatewayError("UPSTREAM_AUTH_FAILED", `OSS answered ${error.code}: ${withoutIds(error.message)}`);
 }
+
+const STREAMED: ReadonlySet<string> = new Set(["PUT", "POST", "PATCH"]);
 
 /** For the log: a message may quote the key id or the signature. */
 function withoutIds(message: string): string {
