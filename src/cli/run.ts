@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import type { GatewayConfig } from "../config/gateway-config.js";
-import { formatProblem, readConfig } from "../config/read-config.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
 import { tuneGarbageCollector } from "../process/v8-tuning.js";
+import { readConfigFile } from "./config-file.js";
 import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate run --config FILE
@@ -18,7 +16,7 @@ The access log goes to standard output, everything else to standard error.
 export async function run(args: readonly string[], version: string): Promise<number> {
   const file = parseRunArgs(args);
   if (typeof file === "number") return file;
-  const config = await readConfigFile(file);
+  const config = await readConfigFile(file, "run", { showsWarnings: true });
   if (typeof config === "number") return config;
   tuneGarbageCollector();
   const gateway = new GatewayProcess({ config, version });
@@ -46,26 +44,4 @@ function parseRunArgs(args: readonly string[]): string | number {
     process.stderr.write(`ossgate run: ${(error as Error).message}\n\n${HELP}`);
   }
   return EXIT.usage;
-}
-
-const READ_HINTS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EISDIR: "it is a directory",
-  EACCES: "permission denied",
-};
-
-async function readConfigFile(file: string): Promise<GatewayConfig | number> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    process.stderr.write(`ossgate run: cannot read ${file}: ${READ_HINTS[code ?? ""] ?? message}\n`);
-    return EXIT.failed;
-  }
-  const result = readConfig(text, file);
-  for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, "warning")}\n`);
-  if (result.ok) return result.config;
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-  return EXIT.badConfig;
 }

@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
 import type { GatewayConfig } from "../config/gateway-config.js";
-import { formatProblem, readConfig } from "../config/read-config.js";
 import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { CredentialsSource } from "../credentials/source.js";
@@ -9,6 +7,7 @@ import { Issuer } from "../issue/issuer.js";
 import type { IssuedLink } from "../issue/link.js";
 import { PRESIGN_METHODS, type PresignedUrl } from "../issue/presign.js";
 import { IssueRefusal } from "../issue/refusal.js";
+import { readConfigFile } from "./config-file.js";
 import { EXIT } from "./exit-codes.js";
 import { readSignOptions, type SignOptions, signUsage } from "./sign-options.js";
 
@@ -16,7 +15,7 @@ import { readSignOptions, type SignOptions, signUsage } from "./sign-options.js"
 export async function sign(args: readonly string[]): Promise<number> {
   const options = readSignOptions(args);
   if (typeof options === "number") return options;
-  const config = await readConfigFile(options.config);
+  const config = await readConfigFile(options.config, "sign", { showsWarnings: false });
   if (typeof config === "number") return config;
   const problems = new Map<string, string>();
   const sources = createCredentialsSources(config.credentials, {
@@ -75,24 +74,4 @@ function print(issued: IssuedLink | PresignedUrl | IssueRefusal, { explains }: S
 function fail(message: string): number {
   process.stderr.write(`ossgate sign: ${message}\n`);
   return EXIT.failed;
-}
-
-const READ_HINTS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EISDIR: "it is a directory",
-  EACCES: "permission denied",
-};
-
-async function readConfigFile(file: string): Promise<GatewayConfig | number> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return fail(`cannot read ${file}: ${READ_HINTS[code ?? ""] ?? message}`);
-  }
-  const result = readConfig(text, file);
-  if (result.ok) return result.config;
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-  return EXIT.badConfig;
 }

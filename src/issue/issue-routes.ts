@@ -3,11 +3,11 @@ import { bucketHosts } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig, ListenerConfig, RouteConfig } from "../config/gateway-config.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { coversPath } from "../core/target.js";
+import { rulesOf } from "../route/signing-rules.js";
 import { RouteTable } from "../route/table.js";
 import type { CompiledRules } from "../signing/signed-request.js";
 import { checkPath, type PublicUrl } from "./public-url.js";
 import { IssueRefusal } from "./refusal.js";
-import { rulesOf } from "./route-rules.js";
 
 /** A route as whoever issues for it sees it. */
 export interface IssueRoute {

@@ -1,10 +1,9 @@
 import type { RouteConfig } from "../config/gateway-config.js";
-import type { Operation } from "../core/operations.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import { DayKeyCache } from "../signing/day-key.js";
 import { HeaderSigner } from "../signing/header-signer.js";
-import { compileRules } from "../signing/signed-request.js";
 import type { CompiledBucket, CompiledSigning } from "./compiled-route.js";
+import { rulesOf } from "./signing-rules.js";
 
 /** What a route signs with; `null` for one that relays. */
 export function compileSigning(
@@ -13,19 +12,14 @@ export function compileSigning(
   sources: ReadonlyMap<string, CredentialsSource>,
 ): CompiledSigning | null {
   const { sign } = route;
-  if (sign === null) return null;
+  const rules = rulesOf(route);
+  if (sign === null || rules === null) return null;
   const source = sources.get(sign.credentials);
   if (source === undefined) throw new Error(`no credentials ${sign.credentials} in the checked configuration`);
   const signers = new Map(buckets.map((bucket) => [bucket, headerSigner(bucket, sign.version)]));
   return {
     source,
-    rules: compileRules({
-      allowsPut: route.methods.includes("PUT"),
-      operations: new Set(route.operations as readonly Operation[]),
-      process: sign.process,
-      responseOverrides: new Set(sign.responseOverrides),
-      keyPrefix: route.keyPrefix,
-    }),
+    rules,
     clientSignatures: route.clientSignatures,
     plusIsSpace: sign.plusInPath === "space",
     dayKeys: new DayKeyCache(),

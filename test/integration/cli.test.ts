@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t, { type Test as Tap } from "tap";
 import { type Ended, runProgram, startProgram } from "./cli-program.js";
 
-const COMMANDS = ["run", "check", "demo", "schema"];
+const COMMANDS = ["run", "check", "sign", "demo", "schema"];
 
 const configOf = (listen: string, admin = "127.0.0.1:0"): string => `
 listeners: [{ name: web, address: "${listen}" }]
