@@ -19,6 +19,10 @@ const MAX_IN_FLIGHT = 128;
  * the application, and hands the application's JSON to OSS. What costs nothing is checked first: without a valid token
  * no body is read and no key is fetched.
  *
+ * What passes was caused by somebody who had a token for this bucket and prefix, until it expired, and may come more than
+ * once. That the object is there, its size and its ETag are what that somebody says (see `verifyCallback`): an
+ * application that must know asks OSS.
+ *
  * The application gets the body byte for byte, Content-Type, the `x-oss-*` headers (which OSS does not sign) and
  * `x-ossgate-verified: bucket/key`, the key percent-encoded: no header of that name comes from outside.
  * @param ctx after `begin`, `route` and `admit`: head read, target split, framing known, route's counters set
@@ -33,8 +37,7 @@ export function serveCallback(ctx: RequestContext, callback: CompiledCallback): 
 const REFUSAL = "This is not an upload callback of OSS that this route takes. The gateway's log tells why.";
 const TOLD: Partial<Record<ErrorCode, string>> = {
   CALLBACK_NOT_GENUINE: REFUSAL,
-  CALLBACK_KEY_UNAVAILABLE:
-    "The public key of OSS could not be had. The gateway's log tells why under this request id.",
+  CALLBACK_KEY_UNAVAILABLE: "The public key of OSS could not be had. The gateway's log tells why.",
   CALLBACK_FORWARD_FAILED:
     "The application did not answer with 200 and JSON in time. The gateway's log tells why under this request id.",
 };
@@ -42,6 +45,8 @@ const TOLD: Partial<Record<ErrorCode, string>> = {
 /** @param reason for the log: constant text, nothing of the request */
 const refusal = (reason: string): Denial => Object.freeze({ code: "CALLBACK_NOT_GENUINE", reason });
 
+// Preflights pass every route's methods, and the signature covers none.
+const NO_POST = refusal("The method is not POST.");
 const PATH_AMBIGUOUS = refusal(
   "The path holds an encoded '?' or control character, which the signature does not tell apart.",
 );
@@ -108,7 +113,7 @@ class CallbackService implements Exchange {
     }
     ctx.noteError(error);
     const { code } = error;
-    if (code === "CALLBACK_FORWARD_FAILED" || code === "CALLBACK_KEY_UNAVAILABLE") logFault(ctx, error);
+    if (code === "CALLBACK_FORWARD_FAILED") logFault(ctx, error);
     const message = TOLD[code] ?? (error instanceof Error ? error.message : error.reason);
     const { requestId, rawHost: hostId } = ctx;
     const headers = errorHeaders({ code, message, requestId, hostId }).map(toJsonType);
@@ -139,6 +144,7 @@ class CallbackService implements Exchange {
     const ctx = this.#ctx;
     const { secret, buckets, maxBodyBytes } = this.#callback;
     if ((ctx.framing.contentLength ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    if (ctx.req.method !== "POST") return NO_POST;
     if (!isPlainCallbackPath(ctx.path)) return PATH_AMBIGUOUS;
     const token = checkCallbackToken(ctx.rawQuery, secret, Date.now());
     if (!token.ok) return refusal(token.reason);

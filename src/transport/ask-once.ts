@@ -38,18 +38,20 @@ export async function askOnce(question: Question): Promise<WholeAnswer> {
   const { url, signal, timeoutMs } = question;
   signal?.throwIfAborted();
   const client = new Client(url.origin, {
-    pipelining: 1,
+    // Says Connection: close.
+    pipelining: 0,
     maxResponseSize: question.maxAnswerBytes,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
+    // The timer below is for all of it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     allowH2: false,
     connect: connector(question),
   });
   // Not undici's `signal`, which ends nothing while the connection is not there.
   const stop = (reason: Error): void => void client.destroy(reason).catch(() => {});
   const onAbort = (): void => stop(new Error("nobody waits for the answer any more"));
-  const timer = setTimeout(() => stop(new Error(`no whole answer within ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(() => stop(new Error(`no whole answer within ${Math.round(timeoutMs)} ms`)), timeoutMs);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     return await readAnswer(client, question);
@@ -70,7 +72,8 @@ async function readAnswer(client: Client, { url, method, headers, body }: Questi
 
 function connector({ timeoutMs, ca, connectTo }: Question): buildConnector.connector {
   const connect = buildConnector({
-    timeout: timeoutMs,
+    // A connection that is not there yet ends by this alone.
+    timeout: Math.ceil(timeoutMs),
     ...(ca === null ? {} : { ca: [...rootCertificates, ca] }),
   });
   if (connectTo === null) return connect;

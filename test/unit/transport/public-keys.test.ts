@@ -4,8 +4,8 @@ import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import t from "tap";
 import { KNOWN_PUBLIC_KEY_URL } from "../../../src/signing/callback.js";
-import { closedPort } from "../../fault/support/sockets.js";
-import { answerWith, keysFrom, makeOssKeys, startKeyServer } from "../../support/callback-world.js";
+import { clientsGone, closedPort, startOrigin } from "../../fault/support/sockets.js";
+import { answerWith, keysFrom, makeOssKeys, startKeyServer } from "../../support/callback-keys.js";
 import { TEST_TLS } from "../emulator/certificate.js";
 
 const KNOWN = new URL(KNOWN_PUBLIC_KEY_URL);
@@ -105,6 +105,17 @@ t.test("a server that never answers, or never ends its answer, is left after the
     t.match(failures, [/within 100 ms/], name);
   }
 });
+
+t.test(
+  "a server that takes the connection and never speaks TLS is left after the time, and its connection ends",
+  async (t) => {
+    const failures: string[] = [];
+    const { port } = await startOrigin(t, (socket) => socket.on("end", () => socket.end()).resume());
+    t.equal(await keysFrom(port, failures, { timeoutMs: 100 }).get(KNOWN, 0), null);
+    t.match(failures, [/within 100 ms/]);
+    await clientsGone(port);
+  },
+);
 
 t.test("a server that is down gives no key", async (t) => {
   t.equal(await keysFrom(await closedPort()).get(KNOWN, 0), null);
