@@ -13,6 +13,7 @@ export const OPERATIONS = [
   "DeleteMultipleObjects",
   "GetObjectMeta",
   "GetObjectVersion",
+  "DeleteObjectVersion",
   "GetObjectACL",
   "PutObjectACL",
   "CopyObject",

@@ -174,7 +174,7 @@ const SHAPES: readonly RequestShape[] = [
 
   plain("AbortMultipartUpload", { needsPut: true, methods: ["DELETE"], marks: ["uploadId"], headerUse: "none" }),
   named("DeleteObjectTagging", { methods: ["DELETE"], marks: ["tagging"], headerUse: "none" }),
-  named("GetObjectVersion", { methods: ["DELETE"], marks: ["versionId"], headerUse: "none" }),
+  named("DeleteObjectVersion", { methods: ["DELETE"], marks: ["versionId"], headerUse: "none" }),
   plain("DeleteObject", { methods: ["DELETE"], headerUse: "none" }),
 ];
 

@@ -87,6 +87,7 @@ const EXAMPLES: readonly (readonly [line: string, operation: string | null])[] =
   ["POST ?delete", "DeleteMultipleObjects"],
   ["HEAD k?objectMeta", "GetObjectMeta"],
   ["GET k?versionId=A1", "GetObjectVersion"],
+  ["DELETE k?versionId=A1", "DeleteObjectVersion"],
   ["GET k?acl", "GetObjectACL"],
   ["PUT k?acl", "PutObjectACL"],
   ["PUT k?copy", "CopyObject"],
