@@ -44,7 +44,6 @@ export function ask(question: Question): Promise<Answer> {
     const endTimeouts = limitTime(request, who, timeouts);
     const fail = (error: unknown): void => {
       endTimeouts();
-      request.destroy();
       const known = error instanceof CredentialsError;
       reject(known ? error : new CredentialsError(`${who} did not answer (${errorCode(error)})`));
     };

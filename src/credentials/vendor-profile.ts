@@ -19,7 +19,7 @@ const UNKNOWN_LIFE_MS = 15 * 60_000;
 export function vendorProfileProvider(kind: ProfileKind, where: string, nowMs: () => number): CredentialsProvider {
   return {
     fetch: async () => {
-      // Loaded when needed: its dependencies cost every start some 50 ms else.
+      // Loaded when needed: its dependencies would cost every start some 40 ms.
       const vendor = await import("@alicloud/credentials");
       const builder =
         kind === "cli" ? vendor.CLIProfileCredentialsProvider.builder() : vendor.ProfileCredentialsProvider.builder();

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -142,6 +142,17 @@ t.test("systemd's directory of credentials stands for its variable at a path's b
   t.equal(serial(), 1);
   t.throws(() => fileProvider({ path: "$CREDENTIALS_DIRECTORY/oss.json", env: {} }), /CREDENTIALS_DIRECTORY/);
   t.doesNotThrow(() => fileProvider({ path: "/a/$CREDENTIALS_DIRECTORY/oss.json", env: {} }));
+});
+
+t.test("what is no regular file is refused and never waited for", async (t) => {
+  const directory = t.testdir({});
+  const pipe = join(directory, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const path of [pipe, "/dev/zero", directory]) {
+    const { source, messages } = fixture(t, path);
+    await source.start();
+    t.strictSame(messages, [`${path} is not a regular file`]);
+  }
 });
 
 t.test("the poll notices what the kernel does not tell: a directory that was taken away and made again", async (t) => {

@@ -140,6 +140,9 @@ t.test("ECS: no role, another role, and a name that is none", async (t) => {
   const other = await startMetadataService(t, { mode: "hardened" });
   const wrong = ecsRamRoleProvider({ roleName: "writer", metadataUrl: other.url, allowV1: true });
   t.match(await failureOf(wrong), /knows no role writer of this instance$/);
+  const foreign = ecsRamRoleProvider({ roleName: "../../user-data?a", metadataUrl: other.url, allowV1: true });
+  t.match(await failureOf(foreign), /knows no role/);
+  t.ok(other.requests.at(-1)?.path.endsWith("/security-credentials/..%2F..%2Fuser-data%3Fa"));
   const odd = await startMetadataService(t, { mode: "hardened", roleName: "../../../user-data" });
   t.match(await failureOf(ecsRamRoleProvider({ ...discovering, metadataUrl: odd.url })), /a role name that is none$/);
   t.equal(odd.requests.length, 2);
@@ -364,7 +367,7 @@ t.test("a question that is ended early is ended on the wire", async (t) => {
   const asked = credentialsUriProvider({ url: `${server.url}/credentials` }).fetch(controller.signal);
   await server.until(() => server.requests.length === 1);
   controller.abort();
-  await t.rejects(asked, { name: "CredentialsError" });
+  await t.rejects(asked, { name: "CredentialsError", message: /did not answer \(ABORT_ERR\)$/ });
   await server.until(() => server.openSockets === 0);
 });
 

@@ -140,8 +140,15 @@ t.test(
 
     const { source, clock, signals } = fixture(() => makeSet(1, Date.parse("2025-06-01T13:00:00Z")));
     await source.start();
-    await clock.advance(59 * MINUTE_MS);
-    t.ok(signals.length >= 5 && signals.length <= 10, `asked ${signals.length} times in 59 minutes`);
+    for (const [minutes, asked] of [
+      [48, 2],
+      [5, 3],
+      [3.5, 4],
+      [1.75, 5],
+    ] as const) {
+      await clock.advance(minutes * MINUTE_MS);
+      t.equal(signals.length, asked);
+    }
   },
 );
 
@@ -285,6 +292,19 @@ t.test("earlier sets are found until they expire, eight in all", async (t) => {
   t.strictSame(found(), [5, 6, 7, 8, 9, 10, 11, 12]);
   clock.setBy(7 * HOUR_MS);
   t.strictSame(found(), [8, 9, 10, 11, 12]);
+});
+
+t.test("expired sets take no place from older ones that live", async (t) => {
+  const { source, clock, change } = fixture((count, clock) =>
+    makeSet(count, clock.nowMs() + (count === 1 ? 12 * HOUR_MS : MINUTE_MS)),
+  );
+  await source.start();
+  for (let round = 1; round < 12; round += 1) {
+    change();
+    await settled();
+    clock.setBy(2 * MINUTE_MS);
+  }
+  t.equal(serialOf(source.find("id-1", clock.nowMs())), 1);
 });
 
 t.test("a replaced key that does not expire is found for 15 minutes", async (t) => {
