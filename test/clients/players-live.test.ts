@@ -6,7 +6,7 @@ import { revealed, startPlayersWorld } from "./players/world.js";
 
 t.test("ffmpeg follows a live playlist, rewritten at each load", NEEDS_FFMPEG, async (t) => {
   const media = await makeMedia(t);
-  const world = await startPlayersWorld(t, media, { mode: "rewrite", ttl: "10s" });
+  const world = await startPlayersWorld(t, media, { mode: "rewrite", ttl: "2m" });
   const show = startLiveShow(world);
   const { code, stderr, frames } = await playToTheEnd(world.linked(show.path));
   t.strictSame({ code, stderr, frames }, { code: 0, stderr: "", frames: SECONDS * FRAMES_PER_SECOND });

@@ -6,27 +6,39 @@ const LAST_WINDOW = SECONDS - WINDOW;
 /** How far the clock goes on from one load of the playlist to the next. */
 const STEP_SECONDS = 2;
 
-/** A live show: a window of three segments that slides by one whenever a player has loaded it, up to the end. */
+/** A live show: a window of three segments that goes on by one when a player has its first segment and the playlist. */
 export interface LiveShow {
   /** The playlist's path as clients ask for it. */
   readonly path: string;
-  /** How many windows there are before the show has ended. */
+  /** How many windows there are up to the end of the show. */
   readonly windows: number;
   /** The targets under which the playlist was loaded so far, as the gateway logs them. */
   readonly loads: readonly string[];
 }
 
-/** Puts a live show on, from one variant of the plain set; the clock goes on with the loads, and not with the time. */
+/** Puts a live show on, from one variant of the plain set; it goes on with what players load, and not with the time. */
 export function startLiveShow({ emulator, gateway, clock }: PlayersWorld): LiveShow {
-  const path = "/vod/ts/low/live.m3u8";
+  const directory = "/vod/ts/low/";
+  const path = `${directory}live.m3u8`;
   const loads: string[] = [];
-  const publish = (): void => upload(emulator, BUCKET, path.slice(1), playlistAt(Math.min(loads.length, LAST_WINDOW)));
+  let first = 0;
+  let loadsOfWindow = 0;
+  let lastSegment = -1;
+  const publish = (): void => upload(emulator, BUCKET, path.slice(1), playlistAt(first));
   publish();
   // It is told of every request for as long as the gateway runs.
   void gateway.logged(({ target, status }) => {
-    if (target.startsWith(`${path}?`) && status === 200) {
+    if (status >= 300 || !target.startsWith(directory)) return false;
+    if (target.startsWith(`${path}?`)) {
       loads.push(target);
+      loadsOfWindow += 1;
       clock.forward(STEP_SECONDS * 1000);
+    } else {
+      lastSegment = Math.max(lastSegment, Number.parseInt(target.slice(directory.length), 10));
+    }
+    if (loadsOfWindow > 0 && lastSegment >= first && first < LAST_WINDOW) {
+      first += 1;
+      loadsOfWindow = 0;
       publish();
     }
     return false;

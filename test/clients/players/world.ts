@@ -67,7 +67,7 @@ export interface PlayersWorld {
 export interface PlayersWorldOptions {
   /** Absent: playlists are files like others. */
   readonly mode?: "rewrite" | "ossSign";
-  /** Of segment links; the default is an hour. */
+  /** Of segment links; an hour when absent. */
   readonly ttl?: string;
   /** Besides links, the address of this machine admits. */
   readonly admitsThisMachine?: boolean;
