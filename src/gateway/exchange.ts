@@ -127,7 +127,7 @@ export class RequestExchange implements ExchangeSink {
   onHead(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
     ctx.firstByteMs = performance.now();
-    const whole = wholeAnswerFor(ctx, status, rawHeaders);
+    const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
       this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
       return;

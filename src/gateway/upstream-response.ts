@@ -11,6 +11,7 @@ import type { RequestContext } from "./request-context.js";
 export function filterResponseHeaders(ctx: RequestContext, status: number, upstream: HeaderList): string[] {
   const connection = headerValues(upstream, "connection").join();
   const named = connection === "" ? null : connectionNamed(connection);
+  const isSigning = (ctx.route as CompiledRoute).signing !== null;
   const headers: string[] = [];
   let lengthAt = -1;
   let hasDispositionAfterLength = false;
@@ -25,8 +26,9 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
     } else if (lowerName === "content-disposition") hasDispositionAfterLength = lengthAt !== -1;
     else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
     else if (lowerName === "x-oss-ec") ctx.ossEc = value;
+    else if (lowerName === "date" && isSigning) (ctx.bucket as CompiledBucket).clock.observe(value, Date.now());
     // On a route that signs it would tell a client what was signed, and with whose key.
-    else if (lowerName === "x-oss-err" && (ctx.route as CompiledRoute).signing !== null) continue;
+    else if (lowerName === "x-oss-err" && isSigning) continue;
     headers.push(name, lowerName === "location" ? rewriteLocation(ctx, value) : value);
   }
   // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.

@@ -12,12 +12,10 @@ import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders } from "./ups
  * Which answers are collected: on routes that the gateway signs, those that could tell a client what is ours
  * (errors, documents with our keys and endpoints) and playlists. All others are streamed: `null`.
  */
-export function wholeAnswerFor(ctx: RequestContext, status: number, headers: HeaderList): WholeAnswer | null {
+export function wholeAnswerFor(ctx: RequestContext, status: number): WholeAnswer | null {
   const { signing } = ctx.route as CompiledRoute;
   if (signing === null) return null;
   const draft = ctx.signedDraft;
-  const { clock } = ctx.bucket as CompiledBucket;
-  if (clock.observe(headerValue(headers, "date") ?? "", Date.now())) ctx.clockChanged = true;
   // 203 is an upload whose callback failed: stored, and answered with an error document.
   if (status >= 400 || status === 203) return UPSTREAM_ERROR;
   if (status !== 200 || draft === null) return null;
@@ -31,6 +29,8 @@ const UPSTREAM_ERROR: WholeAnswer = {
   maxBytes: 256 * KIB,
   tooLargeCode: "UPSTREAM_BAD_RESPONSE",
   finish(ctx, answer) {
+    const { clock } = ctx.bucket as CompiledBucket;
+    ctx.clockChanged = clock.observe(headerValue(answer.headers, "date") ?? "", Date.now());
     const error = readOssError(answer.headers, answer.body);
     noteRequestId(ctx, answer.headers, error);
     if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);

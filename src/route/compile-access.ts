@@ -8,9 +8,9 @@ import type { CompiledLinks } from "./compiled-route.js";
 
 export type ReadSecret = typeof readSecret;
 
-/** Who may use a route; `null` where the file leaves it open, which only relaying routes can. */
+/** Who may use a route; `null`: everybody, which a route that signs must say out loud. */
 export function compileRouteAccess({ allow, deny, satisfy }: RouteConfig): AccessPolicy | null {
-  if (allow === null && deny.clients.length === 0) return null;
+  if ((allow === null || allow.anyone) && deny.clients.length === 0) return null;
   const members = allow === null ? null : { ...allow, links: allow.links !== null };
   return compileAccess({ allow: members, satisfy, deny });
 }

@@ -28,6 +28,17 @@ interface Connection {
   isBroken: boolean;
 }
 
+/** Errors of a connection, not of what came on it. */
+const BROKEN: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "HPE_INVALID_EOF_STATE",
+]);
+
 /** One listening socket and its connections. */
 export class Listener {
   readonly name: string;
@@ -153,7 +164,7 @@ export class Listener {
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#connections.get(socket);
     // A connection that broke, or was shut down in the middle of a request, has nobody to answer.
-    if (error.code === "ECONNRESET" || error.code === "HPE_INVALID_EOF_STATE" || connection === undefined) {
+    if (BROKEN.has(error.code ?? "") || connection === undefined) {
       socket.destroy();
       return;
     }

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { HeaderList } from "../core/headers.js";
+import { HmacSha256 } from "../core/hmac.js";
 import type { OssCredentials } from "../core/secret.js";
 import { encodePath } from "../core/target.js";
 import { canonicalHeaders, canonicalQuery } from "./canonical.js";
@@ -69,7 +70,7 @@ interface V4Second {
 /** What holds for one pair of keys on one day. */
 interface V4Keys {
   readonly date8: string;
-  readonly signingKey: KeyObject;
+  readonly signingKey: HmacSha256;
   /** `x-oss-security-token:…\n`, or nothing. */
   readonly tokenLine: string;
   /** The Authorization header up to the signature. */
@@ -104,7 +105,7 @@ class V4Signer {
     const uri = this.#uriStart + encodePath(key);
     const canonicalRequest = `${method}\n${uri}\n${canonicalQuery(query)}\n${lines}\n\n${v4.UNSIGNED_PAYLOAD}`;
     const stringToSign = stringToSignStart + v4.hashHex(canonicalRequest);
-    added.push("Authorization", keys.authorizationStart + v4.signature(keys.signingKey, stringToSign));
+    added.push("Authorization", keys.authorizationStart + keys.signingKey.digest(stringToSign, "hex"));
     return added;
   }
 
@@ -128,7 +129,7 @@ class V4Signer {
     const token = securityToken === undefined ? [] : ["x-oss-security-token", securityToken];
     const keys = {
       date8,
-      signingKey: createSecretKey(deriveDayKey(accessKeySecret, scope)),
+      signingKey: new HmacSha256(deriveDayKey(accessKeySecret, scope)),
       tokenLine: canonicalHeaders(token, v4.isSignedByDefault),
       authorizationStart: `${v4.ALGORITHM} Credential=${accessKeyId}/${v4.scopeText(scope)},Signature=`,
     };

@@ -73,3 +73,9 @@ export function checkExpires(expires: string, nowMs: number): refuse.Refusal | n
   const expiresMs = Number(expires) * 1000;
   return nowMs > expiresMs ? refuse.expired(expiresMs, nowMs, "0002-00000069") : null;
 }
+
+/** The request without the parameter that is the signature of V2 and V4. */
+export function withoutSignature({ method, bucket, key, headers, query }: ParsedRequest): ParsedRequest {
+  // No spread: with a property that replaces one of its own it costs 3 µs (V8 of Node 20).
+  return { method, bucket, key, headers, query: query.filter(([name]) => name !== "x-oss-signature") };
+}

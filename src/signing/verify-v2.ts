@@ -5,7 +5,14 @@ import * as refuse from "./refusal.js";
 import { parseHttpDateMs } from "./time.js";
 import type { KnownCredentials, Verdict, VerifyContext } from "./types.js";
 import * as v2 from "./v2.js";
-import { type Claim, checkExpires, checkSkew, type ParsedRequest, settleClaim } from "./verify-steps.js";
+import {
+  type Claim,
+  checkExpires,
+  checkSkew,
+  type ParsedRequest,
+  settleClaim,
+  withoutSignature,
+} from "./verify-steps.js";
 
 // oss-semantics §2.6 names 101 for a mismatch; 104, 112, 113 and 077 are on the vendor's pages of those codes.
 const EC = {
@@ -59,7 +66,7 @@ export function verifyV2Url(request: ParsedRequest, context: VerifyContext): Ver
   if (problem !== null) return problem;
 
   const securityToken = queryValue(query, "security-token");
-  const signed = { ...request, query: query.filter(([name]) => name !== "x-oss-signature") };
+  const signed = withoutSignature(request);
   const proof = prove(signed, expires, list);
   return settleClaim({ signatureClass: "v2-url", accessKeyId, signature, securityToken, ...proof }, context);
 }

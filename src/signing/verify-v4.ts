@@ -6,7 +6,14 @@ import * as refuse from "./refusal.js";
 import { isoBasic, parseHttpDateMs, parseIsoBasicMs } from "./time.js";
 import type { KnownCredentials, Scope, Verdict, VerifyContext } from "./types.js";
 import * as v4 from "./v4.js";
-import { type Claim, checkSkew, MAX_SKEW_MS, type ParsedRequest, settleClaim } from "./verify-steps.js";
+import {
+  type Claim,
+  checkSkew,
+  MAX_SKEW_MS,
+  type ParsedRequest,
+  settleClaim,
+  withoutSignature,
+} from "./verify-steps.js";
 
 // oss-semantics §2.4, but 201 and 206, which are on the vendor's pages of those codes.
 const EC = {
@@ -81,7 +88,7 @@ export function verifyV4Url(request: ParsedRequest, context: VerifyContext): Ver
   if (problem !== null) return problem;
 
   const securityToken = queryValue(query, "x-oss-security-token");
-  const signed = { ...request, query: query.filter(([name]) => name !== "x-oss-signature") };
+  const signed = withoutSignature(request);
   const proof = prove({ request: signed, credential, timestamp, list, context });
   return settleClaim({ signatureClass: "v4-url", signature, securityToken, ...proof }, context);
 }
