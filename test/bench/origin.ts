@@ -25,7 +25,7 @@ const FILES: readonly (readonly [path: string, bytes: number])[] = [
 ];
 
 /** Media playlists are long where programmes are: 1,000 segments of 6 s are 100 minutes. */
-const PLAYLIST = [
+export const PLAYLIST = [
   ...["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXT-X-MEDIA-SEQUENCE:0"],
   ...Array.from({ length: 1_000 }, (_, i) => `#EXTINF:6.0,\nsegment-${String(i).padStart(5, "0")}.ts`),
   "#EXT-X-ENDLIST\n",

@@ -9,8 +9,9 @@ import { type BenchOptions, parseOptions, pickByName, USAGE } from "./options.js
 import { startOrigin } from "./origin.js";
 import { canPin, findProgram, pinSelf, stopAll } from "./processes.js";
 import { formatRow, formatVerdicts } from "./report.js";
+import { rewriteCpuUs } from "./rewrite.js";
 import { ROWS, type Row } from "./rows.js";
-import { judge } from "./targets.js";
+import { judge, judgeRewriting } from "./targets.js";
 
 interface Plan {
   readonly options: BenchOptions;
@@ -77,7 +78,8 @@ async function runBench({ options, rows, contenders }: Plan, directory: string):
     results.push(await measureRow(row, settings));
     print(`\n${results.slice(-1).map(formatRow).join()}\n`);
   }
-  const verdicts = judge(results);
+  const rewriting = rows.some(({ name }) => name === "hls1000") ? [judgeRewriting(rewriteCpuUs())] : [];
+  const verdicts = [...judge(results), ...rewriting];
   if (verdicts.length > 0) print(`\n${formatVerdicts(verdicts)}\n`);
   writeFileSync(
     options.jsonFile,
