@@ -66,7 +66,7 @@ function parametersThatCount(ctx: RequestContext): QueryPairs {
   if (ctx.isRelayed || ctx.hasVerifiedSignature) return [];
   const pairs = parseQuery(ctx.rawQuery);
   if ((ctx.route as CompiledRoute).signing !== null) return pairs.filter(([name]) => isKnownParameter(name));
-  return ctx.signatureClass === "anonymous" ? pairs : [];
+  return ctx.signatureClass === "anonymous" || ctx.signatureClass === "post-form" ? pairs : [];
 }
 
 function admitting(link: Extract<LinkVerdict, { ok: true }>): RequestContext["link"] {

@@ -44,17 +44,34 @@ export function clientSignature(ctx: RequestContext, signing: CompiledSigning): 
   if (!isFromPlaylist && (signing.clientSignatures !== "verify" || ctx.signatureClass === "post-form"))
     return NOT_ALLOWED;
   locate(ctx);
-  const { keyPrefix } = ctx.route as CompiledRoute;
-  const key = isFromPlaylist ? keyPrefix + clientKey(ctx) : writtenKey(ctx);
-  const verdict = verify(ctx, signing, key);
+  const verdict = isFromPlaylist ? verifySegment(ctx, signing) : verify(ctx, signing, writtenKey(ctx));
   if (!verdict.ok) return { kind: "refused", denial: denialOf(verdict) };
   ctx.hasVerifiedSignature = true;
   if (!isFromPlaylist) return { kind: "verified" };
-  const expiresSeconds = Number(queryValue(parseQuery(ctx.rawQuery), "Expires"));
   return {
     kind: "signed-url",
-    verdict: { ok: true, expiresSeconds, isPrefix: false, path: ctx.path, scope: null, client: null },
+    verdict: {
+      ok: true,
+      expiresSeconds: signedExpirySeconds(ctx),
+      isPrefix: false,
+      path: ctx.path,
+      scope: null,
+      client: null,
+    },
   };
+}
+
+/** OSS signs a playlist's URLs for GET; like a link of ours, such a URL admits HEAD too. */
+function verifySegment(ctx: RequestContext, signing: CompiledSigning): Verdict {
+  const key = (ctx.route as CompiledRoute).keyPrefix + clientKey(ctx);
+  const verdict = verify(ctx, signing, key);
+  return verdict.ok || ctx.req.method !== "HEAD" ? verdict : verify(ctx, signing, key, "GET");
+}
+
+/** In our own time; OSS wrote it in its own. */
+function signedExpirySeconds(ctx: RequestContext): number {
+  const { offsetMs } = (ctx.bucket as CompiledBucket).clock;
+  return Math.floor(Number(queryValue(parseQuery(ctx.rawQuery), "Expires")) - offsetMs / 1_000);
 }
 
 /** The key that a client signs is the path that it wrote, without the bucket's name where it writes that. */
@@ -62,10 +79,15 @@ function writtenKey(ctx: RequestContext): string {
   return (ctx.route as CompiledRoute).choice === null ? ctx.path.slice(1) : clientKey(ctx);
 }
 
-function verify(ctx: RequestContext, { source, dayKeys }: CompiledSigning, key: string): Verdict {
+function verify(
+  ctx: RequestContext,
+  { source, dayKeys }: CompiledSigning,
+  key: string,
+  method = ctx.req.method ?? "",
+): Verdict {
   const { ossName, region, clock } = ctx.bucket as CompiledBucket;
   const nowMs = Date.now();
-  const { method = "", rawHeaders: headers } = ctx.req;
+  const { rawHeaders: headers } = ctx.req;
   return verifyRequest({ method, bucket: ossName, key, rawQuery: ctx.rawQuery, headers }, ctx.signatureClass, {
     nowMs: clock.at(nowMs),
     region,

@@ -126,8 +126,8 @@ export class RequestContext {
   firstByteMs = 0;
   /** The access key id of the last signature. */
   signedWith = "";
-  /** The answer's `Date` corrected the time that is signed with. */
-  clockChanged = false;
+  /** What the time of the last signature was corrected by. */
+  signedOffsetMs = 0;
   /** The request was sent again after a whole answer. */
   hasRepeated = false;
   status = 0;

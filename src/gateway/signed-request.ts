@@ -160,6 +160,7 @@ export function signNow(ctx: RequestContext): UpstreamRequest | GatewayError {
   const credentials = signing.source.current(nowMs);
   if (credentials === null) return new GatewayError("NO_CREDENTIALS", NO_CREDENTIALS_DETAIL);
   ctx.signedWith = credentials.accessKeyId;
+  ctx.signedOffsetMs = bucket.clock.offsetMs;
   const { method, key, query, headers, rawTarget } = draft;
   if (draft.urlExpiresSeconds === null) {
     const signer = signing.signerOf(bucket);
@@ -168,7 +169,7 @@ export function signNow(ctx: RequestContext): UpstreamRequest | GatewayError {
   }
   const { expiresAtMs } = credentials;
   const credentialsEnd = expiresAtMs === undefined ? Number.POSITIVE_INFINITY : Math.floor(expiresAtMs / 1_000);
-  const expires = Math.min(draft.urlExpiresSeconds, credentialsEnd);
+  const expires = Math.floor(bucket.clock.at(Math.min(draft.urlExpiresSeconds, credentialsEnd) * 1_000) / 1_000);
   const signature = presignV1Url({ method, bucket: bucket.ossName, key, query, headers }, credentials, expires);
   return { method, rawTarget: `${rawTarget}&${signature}`, headers };
 }

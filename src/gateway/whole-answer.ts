@@ -1,5 +1,5 @@
 import { GatewayError } from "../core/errors.js";
-import { type HeaderList, headerValue } from "../core/headers.js";
+import { type HeaderList, headerValue, withoutHeaders } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { clientXml } from "./client-xml.js";
 import { isAuthFailure, isCredentialFailure, type OssError, readOssError, toldElements } from "./oss-error.js";
@@ -18,6 +18,7 @@ export function wholeAnswerFor(ctx: RequestContext, status: number): WholeAnswer
   const draft = ctx.signedDraft;
   // 203 is an upload whose callback failed: stored, and answered with an error document.
   if (status >= 400 || status === 203) return UPSTREAM_ERROR;
+  if (status >= 300 && status !== 304) return REDIRECT;
   if (status !== 200 || draft === null) return null;
   if (draft.playlist !== null) return playlistAnswer(draft.playlist);
   return draft.answersXml ? XML_ANSWER : null;
@@ -30,7 +31,7 @@ const UPSTREAM_ERROR: WholeAnswer = {
   tooLargeCode: "UPSTREAM_BAD_RESPONSE",
   finish(ctx, answer) {
     const { clock } = ctx.bucket as CompiledBucket;
-    ctx.clockChanged = clock.observe(headerValue(answer.headers, "date") ?? "", Date.now());
+    clock.observe(headerValue(answer.headers, "date") ?? "", Date.now());
     const error = readOssError(answer.headers, answer.body);
     noteRequestId(ctx, answer.headers, error);
     if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);
@@ -38,6 +39,25 @@ const UPSTREAM_ERROR: WholeAnswer = {
     return "done";
   },
 };
+
+/** Where it leads is in the head; the document beside it would name OSS's endpoint (oss-semantics §1.3). */
+const REDIRECT: WholeAnswer = {
+  maxBytes: 256 * KIB,
+  tooLargeCode: "UPSTREAM_BAD_RESPONSE",
+  finish(ctx, { status, headers }) {
+    sendWhole(ctx, status, withoutOssLocation(ctx, withoutBodyHeaders(ctx, status, headers)), "");
+    return "done";
+  },
+};
+
+/** A host of OSS that is none of the bucket's known names could not be rewritten, and is not the client's to know. */
+function withoutOssLocation(ctx: RequestContext, headers: string[]): string[] {
+  const location = headerValue(headers, "location") ?? "";
+  const { ossName } = ctx.bucket as CompiledBucket;
+  return location.includes(`//${ossName}.`) ? withoutHeaders(headers, LOCATION) : headers;
+}
+
+const LOCATION: ReadonlySet<string> = new Set(["location"]);
 
 /** A list of 1,000 keys of 1,023 bytes, each byte written as `%XX`, with what stands around them. */
 const MAX_XML_BYTES = 8 * KIB * KIB;
@@ -63,7 +83,9 @@ function refusedSignature(ctx: RequestContext, error: OssError): "again" {
   const { source } = (ctx.route as CompiledRoute).signing as CompiledSigning;
   if (isCredentialFailure(error)) source.noteRefused(ctx.signedWith);
   // What was refused was not done, but a body can be sent once only.
-  const mayRepeat = ctx.clockChanged && !ctx.hasRepeated && !STREAMED.has(ctx.req.method ?? "") && !ctx.hasBody;
+  const { offsetMs } = (ctx.bucket as CompiledBucket).clock;
+  const mayRepeat =
+    offsetMs !== ctx.signedOffsetMs && !ctx.hasRepeated && !STREAMED.has(ctx.req.method ?? "") && !ctx.hasBody;
   if (mayRepeat) return "again";
   throw new GatewayError("UPSTREAM_AUTH_FAILED", `OSS answered ${error.code}: ${withoutIds(error.message)}`);
 }

@@ -1,8 +1,7 @@
+import { parseHttpDateMs } from "../signing/time.js";
+
 /** A difference that OSS would not mind is none: it allows 15 minutes, and signatures hold whole seconds. */
 const TOLERATED_MS = 60_000;
-
-/** `Wed, 01 Jan 2025 00:00:00 GMT`: anything longer is no date. */
-const MAX_DATE_LENGTH = 40;
 
 /**
  * What OSS's clock says of ours, by the `Date` of its answers: a gateway whose clock is wrong by more than a minute
@@ -24,28 +23,32 @@ export class UpstreamClock {
     return this.#lastDate === "" ? null : this.#skewMs;
   }
 
-  /** The time to sign with. @param nowMs ours, Unix milliseconds */
+  /** What our time is corrected by, in milliseconds. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  /** OSS's time, which is signed with. @param nowMs ours, Unix milliseconds */
   at(nowMs: number): number {
     return nowMs + this.#offsetMs;
   }
 
   /**
    * Takes the `Date` of an answer.
+   * @param date in RFC 1123's form; anything else is none
    * @param nowMs our time when it arrived
-   * @returns whether the time to sign with has changed
    */
-  observe(date: string, nowMs: number): boolean {
+  observe(date: string, nowMs: number): void {
     // Dates change once a second, answers come by the thousand.
-    if (date === this.#lastDate || date.length > MAX_DATE_LENGTH) return false;
-    const upstreamMs = Date.parse(date);
-    if (Number.isNaN(upstreamMs)) return false;
+    if (date === this.#lastDate) return;
+    const upstreamMs = parseHttpDateMs(date);
+    if (upstreamMs === null) return;
     this.#lastDate = date;
     this.#skewMs = upstreamMs - nowMs;
     const offsetMs = Math.abs(this.#skewMs) > TOLERATED_MS ? this.#skewMs : 0;
-    if (Math.abs(offsetMs - this.#offsetMs) <= TOLERATED_MS && (offsetMs === 0) === (this.#offsetMs === 0))
-      return false;
+    const isSame = Math.abs(offsetMs - this.#offsetMs) <= TOLERATED_MS && (offsetMs === 0) === (this.#offsetMs === 0);
+    if (isSame) return;
     this.#offsetMs = offsetMs;
     this.#onChange(this.#skewMs, offsetMs !== 0);
-    return true;
   }
 }

@@ -1,4 +1,5 @@
 import t, { type Test } from "tap";
+import { request } from "undici";
 import { xmlText } from "../support/raw-client.js";
 import {
   ask,
@@ -120,3 +121,17 @@ t.test("when OSS's clock is right again, so is the gateway's, and the log says s
   t.equal(answer.captures.length, 2);
   t.ok(world.log.some((line) => line.startsWith('["info"') && line.includes("skewSeconds")));
 });
+
+t.test("what is asked at the same time finds the clock corrected by another's answer, and succeeds too", async (t) => {
+  const world = await worldAt(t, HOUR);
+  const answers = await Promise.all(Array.from({ length: 8 }, () => fetchFrom(world)));
+  t.strictSame(
+    answers,
+    Array.from({ length: 8 }, () => "200 hello"),
+  );
+});
+
+async function fetchFrom({ gateway }: SignWorld): Promise<string> {
+  const { statusCode, body } = await request(`${gateway.url}/k`, { headers: { host: "open.test" } });
+  return `${statusCode} ${await body.text()}`;
+}

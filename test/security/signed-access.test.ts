@@ -463,3 +463,13 @@ t.test("refusals are of OSS's shape and tell neither secret nor what the link sh
     }
   }
 });
+
+t.test("a form upload signs none of the parameters in its URL, so the link must", async (t) => {
+  const world = await worldWithObjects(t);
+  const headers = ["Content-Type", "multipart/form-data; boundary=b"];
+  const link = linkOf("relay-links", "/k", { method: "POST" });
+  const target = `/k?append&position=0&${link}`;
+  const answer = await ask(world, { method: "POST", host: "relay-links.test", target, headers, body: "x" });
+  t.equal(outcome(answer), "LINK_INVALID");
+  t.strictSame(answer.captures, []);
+});

@@ -320,3 +320,11 @@ t.test("the end of a multipart upload is located where the client can reach it",
   mustTellNothing(t, done, "complete");
   t.equal(world.emulator.readObject(BUCKET, "tenant/big file").toString(), "part");
 });
+
+t.test("a redirection with a document: its endpoint and host do not reach the client", async (t) => {
+  const world = await startSigning(t, ROUTES);
+  for (const status of [301, 307]) {
+    answerAlways(world, ossError(status, "PermanentRedirect", []));
+    for (const answer of await failing(world, "open.test")) mustTellNothing(t, answer, String(status));
+  }
+});
