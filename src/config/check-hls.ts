@@ -1,4 +1,5 @@
 import type { Report, RouteDraft } from "./report.js";
+import { DEFAULT_MAX_AGE } from "./schema-access.js";
 
 /** What `hls` needs of the rest of its route. */
 export function checkHls(route: RouteDraft, index: number, report: Report): void {
@@ -25,17 +26,15 @@ function checkRewrite(route: RouteDraft, index: number, report: Report): void {
   checkRoot(route, index, report);
 }
 
-/** A link that lasts longer than `maxAge` would be refused when it is used. */
+/** A link that lasts longer than `maxAge` would be refused when it is used. Defaults give way to it. */
 function checkAge({ hls, allow }: RouteDraft, index: number, key: "ttl" | "sessionTtl", report: Report): void {
   const [lasts, maxAge] = [hls?.[key], allow?.links?.maxAge];
   if (lasts === undefined || maxAge === undefined || lasts <= maxAge) return;
-  const [here, there] = [
-    ["routes", index, "hls", key],
-    ["routes", index, "allow", "links", "maxAge"],
-  ];
-  report.problem(report.source.has(here as string[]) ? (here as string[]) : (there as string[]), {
+  const path = ["routes", index, "hls", key];
+  const written = report.source.textAt(["routes", index, "allow", "links", "maxAge"]);
+  report.problem(path, {
     expected: `an hls.${key} that is not above allow.links.maxAge`,
-    found: `${lasts / 1000}s and ${maxAge / 1000}s`,
+    found: `${report.source.textAt(path)} and ${written ?? DEFAULT_MAX_AGE}`,
     hint: `Links that last longer are refused. Write a shorter hls.${key}, or a longer maxAge.`,
   });
 }

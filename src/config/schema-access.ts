@@ -32,6 +32,9 @@ const secureLink = mapOf({
   expiresParameter: withDefault(parameterName(), "expires", "The query parameter that has the Unix time of the end."),
 });
 
+/** Of `allow.links`, when it is not written. */
+export const DEFAULT_MAX_AGE = "12h";
+
 const links = mapOf({
   secret: required(secretRef(), "The secret that signs and checks links, at least 16 bytes.", { env: "LINK_SECRET" }),
   previousSecrets: withDefault(
@@ -42,7 +45,7 @@ const links = mapOf({
   ),
   maxAge: withDefault(
     duration({ min: "1s", max: "3650d", example: "12h" }),
-    "12h",
+    DEFAULT_MAX_AGE,
     "A link that expires later than this from now is refused, however it was signed.",
   ),
   secureLink: optional(secureLink, "refused", "Takes links of NGINX's `secure_link_md5` too, for those who migrate.", {

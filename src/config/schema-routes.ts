@@ -82,15 +82,17 @@ const hls = mapOf({
     "`rewrite`: the gateway puts a link of its own behind every URI of a playlist; needs `allow.links`. `ossSign`: OSS signs them (`x-oss-process=hls/sign`), which shows the AccessKey id and the STS token to viewers.",
     "rewrite",
   ),
-  ttl: withDefault(
+  ttl: optional(
     duration({ min: "10s", max: "7d", example: "1h" }),
-    "1h",
+    "`1h`; with `mode: rewrite` not above `allow.links.maxAge`",
     "How long the links to segments hold, from each load of the playlist.",
+    "1h",
   ),
-  sessionTtl: withDefault(
+  sessionTtl: optional(
     duration({ min: "10s", max: "7d", example: "12h" }),
-    "12h",
+    "`12h`, not above `allow.links.maxAge`",
     "How long the links to playlists hold when no link admitted the first one. With `mode: rewrite`.",
+    "12h",
   ),
   root: optional(
     textLeaf({

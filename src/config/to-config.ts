@@ -75,7 +75,7 @@ function toKind(parsed: ParsedCredentials): CredentialsConfig {
 }
 
 function toRoute(route: ParsedRoute): RouteConfig {
-  const { match, sign, hls } = route;
+  const { match, sign } = route;
   const isCallback = route.callback !== undefined;
   return {
     name: route.name,
@@ -92,7 +92,7 @@ function toRoute(route: ParsedRoute): RouteConfig {
     allow: toAllow(route.allow),
     satisfy: route.satisfy ?? "any",
     deny: route.deny,
-    hls: toHls(hls),
+    hls: toHls(route),
     limits: { bodySizeBytes: route.limits.bodySize },
     requestHeaders: route.requestHeaders,
   };
@@ -117,9 +117,18 @@ function toLinks(links: NonNullable<NonNullable<ParsedRoute["allow"]>["links"]>)
   return { secret, previousSecrets, maxAgeMs: maxAge, secureLink };
 }
 
-function toHls(hls: ParsedRoute["hls"]): HlsConfig | null {
+const HOUR_MS = 3_600_000;
+
+/** What is not written lasts no longer than links may, where it is for links: those beyond that would be refused. */
+function toHls({ hls, allow }: ParsedRoute): HlsConfig | null {
   if (hls === undefined) return null;
-  const { ttl, sessionTtl, root = null, ...rest } = hls;
+  const maxAgeMs = (hls.mode === "rewrite" && allow?.links?.maxAge) || Number.POSITIVE_INFINITY;
+  const {
+    ttl = Math.min(HOUR_MS, maxAgeMs),
+    sessionTtl = Math.min(12 * HOUR_MS, maxAgeMs),
+    root = null,
+    ...rest
+  } = hls;
   return { ...rest, ttlMs: ttl, sessionTtlMs: sessionTtl, root };
 }
 

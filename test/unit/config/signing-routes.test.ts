@@ -72,6 +72,26 @@ t.test("playlists are rewritten by these defaults", async (t) => {
   t.equal(route.allow?.links?.maxAgeMs, 43_200_000);
 });
 
+t.test("links in playlists that nobody gave a time last no longer than links may", async (t) => {
+  for (const [maxAge, hls, expected] of [
+    ["1h", "mode: rewrite, ttl: 30m", [1_800_000, 3_600_000]],
+    ["30m", "mode: rewrite", [1_800_000, 1_800_000]],
+    ["30m", "mode: rewrite, sessionTtl: 10m", [1_800_000, 600_000]],
+    ["30d", "mode: rewrite", [3_600_000, 43_200_000]],
+    ["30d", "mode: rewrite, sessionTtl: 7d", [3_600_000, 604_800_000]],
+  ] as const) {
+    const allow = `    allow: { links: { secret: { env: A }, maxAge: ${maxAge} } }`;
+    const route = signedRoute({ 13: allow, 14: `    hls: { ${hls} }` });
+    t.strictSame([route.hls?.ttlMs, route.hls?.sessionTtlMs], expected, `${maxAge}, ${hls}`);
+  }
+  const allow = "    allow: { links: { secret: { env: A }, maxAge: 1m } }";
+  t.match(
+    signedRoute({ 13: allow, 14: "    hls: { mode: ossSign }" }).hls,
+    { ttlMs: 3_600_000 },
+    "OSS signs these, and knows no links",
+  );
+});
+
 t.test("a callback route has its own target and takes POST alone", async (t) => {
   const lines = { 11: "", 12: "", 13: "    deny: { clients: [10.0.0.1] }" };
   const callback = 'forward: "https://app.example.com:8443/uploaded", buckets: [media], secret: { env: A }';
@@ -232,11 +252,18 @@ const REFUSED: readonly [claim: string, lines: Lines, problems: readonly string[
     "links in playlists that last longer than links may",
     {
       13: "    allow: { links: { secret: { env: A }, maxAge: 30m } }",
-      14: "    hls: { mode: rewrite, ttl: 1h }",
+      14: "    hls: { mode: rewrite, ttl: 1h, sessionTtl: 1.5h }",
     },
     [
-      "g.yaml:13:51: routes[0].allow.links.maxAge: expected an hls.sessionTtl that is not above allow.links.maxAge, found 43200s and 1800s. Links that last longer are refused. Write a shorter hls.sessionTtl, or a longer maxAge.",
-      "g.yaml:14:32: routes[0].hls.ttl: expected an hls.ttl that is not above allow.links.maxAge, found 3600s and 1800s.",
+      "g.yaml:14:32: routes[0].hls.ttl: expected an hls.ttl that is not above allow.links.maxAge, found 1h and 30m. Links that last longer are refused. Write a shorter hls.ttl, or a longer maxAge.",
+      "g.yaml:14:48: routes[0].hls.sessionTtl: expected an hls.sessionTtl that is not above allow.links.maxAge, found 1.5h and 30m.",
+    ],
+  ],
+  [
+    "links in playlists that last longer than links may when nobody says how long",
+    { 13: `    allow: { ${LINKS} }`, 14: "    hls: { mode: rewrite, sessionTtl: 1d }" },
+    [
+      "g.yaml:14:39: routes[0].hls.sessionTtl: expected an hls.sessionTtl that is not above allow.links.maxAge, found 1d and 12h.",
     ],
   ],
   [
