@@ -15,12 +15,12 @@ function shown(name: string): string {
 const parameter = (reason: string): Denial => ({ code: "PARAMETER_NOT_ALLOWED", reason });
 const header = (reason: string): Denial => ({ code: "HEADER_NOT_ALLOWED", reason });
 
+/** No route can have it. `null`: the gateway signs no operation of the method with that parameter. */
 export const parameterRefused = (name: string, shape: RequestShape | null): Denial =>
-  parameter(
-    shape === null
-      ? `The gateway signs no request of this method with the parameter ${shown(name)}.`
-      : `The gateway signs no ${shape.name} with the parameter ${shown(name)} on this route.`,
-  );
+  parameter(`The gateway signs no ${shape?.name ?? "request of this method"} with the parameter ${shown(name)}.`);
+
+export const overrideRefused = (name: string): Denial =>
+  parameter(`This route does not allow the parameter ${shown(name)} (sign.responseOverrides).`);
 
 export const parameterUnknown = (name: string): Denial =>
   parameter(`OSS knows no parameter ${shown(name)}, and only a GET or HEAD may have one.`);
@@ -29,18 +29,27 @@ export const parameterRepeated = (name: string): Denial =>
   parameter(`The parameter ${shown(name)} may be there only once.`);
 
 export const valueRefused = (name: string): Denial =>
-  parameter(`The gateway does not sign this value of the parameter ${shown(name)} on this route.`);
+  name === "x-oss-process"
+    ? parameter(`This route does not allow this value of the parameter ${shown(name)} (sign.process).`)
+    : parameter(`The gateway signs no request with this value of the parameter ${shown(name)}.`);
 
 export const badlyEncoded = (name: string): Denial =>
   parameter(`The value of the parameter ${shown(name)} is not percent-encoded UTF-8.`);
 
 export const headerRefused = (name: string, shape: RequestShape): Denial =>
-  header(`The gateway signs no ${shape.name} with the header ${shown(name)} on this route.`);
+  header(`The gateway signs no ${shape.name} with the header ${shown(name)}.`);
+
+/** The same of an `x-oss-*` header, with those that there may be. */
+export function ossHeaderRefused(name: string, shape: RequestShape): Denial {
+  const admitted = [...shape.ossHeaders].map((admittedName) => admittedName.replace(/-$/, "-*")).join(", ");
+  const those = admitted === "" ? "none" : admitted;
+  return header(`The gateway signs no ${shape.name} with the header ${shown(name)}; of x-oss-* it takes ${those}.`);
+}
 
 export const headerRepeated = (name: string): Denial => header(`The header ${shown(name)} may be there only once.`);
 
 export const headerNeedsOperation = (name: string, operation: Operation): Denial =>
-  header(`The header ${shown(name)} needs the operation ${operation}, which this route does not allow.`);
+  header(`The header ${shown(name)} needs the operation ${operation}, which this route does not allow (operations).`);
 
 export const signatureUnexpected = (name: string): Denial =>
   header(`The header ${shown(name)} holds a signature, and on this route the gateway signs.`);
@@ -59,12 +68,12 @@ export const noOperation = (knownParameter: string | undefined): Denial =>
 
 /**
  * The operation exists, and the route does not allow it: what made the request that operation is named.
- * @param knownParameter the first parameter that OSS knows, if there is one
+ * @param firstParameter of those that the operation has room for, if there is one
  */
-export function operationRefused(shape: RequestShape, why: string, knownParameter: string | undefined): Denial {
+export function operationRefused(shape: RequestShape, why: string, firstParameter: string | undefined): Denial {
   const { name, marks, markHeader } = shape;
   if (markHeader !== null) return header(`The header ${markHeader} asks for ${name}, ${why}.`);
-  const decisive = marks[0] ?? knownParameter;
+  const decisive = marks[0] ?? firstParameter;
   if (decisive !== undefined) return parameter(`The parameter ${shown(decisive)} asks for ${name}, ${why}.`);
   return { code: "OPERATION_NOT_ALLOWED", reason: `The request asks for ${name}, ${why}.` };
 }

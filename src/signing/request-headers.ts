@@ -2,7 +2,13 @@ import type { Denial } from "../core/errors.js";
 import { connectionNamed, type HeaderList } from "../core/headers.js";
 import type { Operation } from "../core/operations.js";
 import { isOssAuthorization } from "./classify.js";
-import { headerNeedsOperation, headerRefused, headerRepeated, signatureUnexpected } from "./request-denials.js";
+import {
+  headerNeedsOperation,
+  headerRefused,
+  headerRepeated,
+  ossHeaderRefused,
+  signatureUnexpected,
+} from "./request-denials.js";
 import type { CompiledRules } from "./request-rules.js";
 import type { RequestShape } from "./request-shapes.js";
 
@@ -118,7 +124,7 @@ function judgeOssHeader(name: string, { shape, rules, carriesVerifiedSignature }
   const lowerName = name.toLowerCase();
   if (carriesVerifiedSignature && SIGNATURE_HEADERS.has(lowerName)) return false;
   const listed = lowerName.startsWith("x-oss-meta-") ? "x-oss-meta-" : lowerName;
-  if (!shape.ossHeaders.has(listed)) return headerRefused(name, shape);
+  if (!shape.ossHeaders.has(listed)) return ossHeaderRefused(name, shape);
   const operation = NEEDED_OPERATION.get(lowerName);
   return operation === undefined || rules.operations.has(operation) ? true : headerNeedsOperation(name, operation);
 }

@@ -37,11 +37,18 @@ export function isSignatureParameter(name: string): boolean {
   return SIGNATURE_PARAMETERS.has(name);
 }
 
-/** Whether the shape has room for the parameter, whatever its value. */
-export function admitsParameter(shape: RequestShape, name: string, rules: CompiledRules): boolean {
-  if (shape.optional.has(name) || shape.marks.includes(name)) return true;
-  if (!shape.hasReadOptions) return false;
-  return name.startsWith("response-") ? rules.responseOverrides.has(name) : name === "x-oss-process";
+const isOverride = (name: string): boolean => name.startsWith("response-");
+
+/** Whether the shape has room for the parameter, whatever its value, on some route. */
+export function hasRoomFor({ optional, marks, hasReadOptions }: RequestShape, name: string): boolean {
+  if (optional.has(name) || marks.includes(name)) return true;
+  if (!hasReadOptions) return false;
+  return isOverride(name) ? V1_SIGNED_PARAMETERS.has(name) : name === "x-oss-process";
+}
+
+/** Whether the route has nothing against the name of a parameter that its shape has room for. */
+export function admitsName(name: string, { responseOverrides }: CompiledRules): boolean {
+  return !isOverride(name) || responseOverrides.has(name);
 }
 
 const isFlag = (value: string): boolean => value === "";
@@ -72,7 +79,7 @@ function flag(name: string): [string, (value: string) => boolean] {
 /** Whether the value of an admitted parameter may go to OSS. */
 export function admitsValue(name: string, value: string, rules: CompiledRules): boolean {
   if (name === "x-oss-process") return admitsProcess(value, rules);
-  if (name.startsWith("response-")) return !hasControls(value);
+  if (isOverride(name)) return !hasControls(value);
   return VALUES.get(name)?.(value) ?? true;
 }
 

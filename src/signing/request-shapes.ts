@@ -191,6 +191,11 @@ function byMethodAndLevel(): ReadonlyMap<string, readonly RequestShape[]> {
 
 const INDEX = byMethodAndLevel();
 
+/** Whether any operation of the method is like this. */
+export function someShape(method: string, isLike: (shape: RequestShape) => boolean): boolean {
+  return SHAPES.some((shape) => shape.methods.includes(method) && isLike(shape));
+}
+
 /** The operation that a request is, by its marks alone; `null` when OSS may have one, but none that is on the list. */
 export function findShape(
   method: string,

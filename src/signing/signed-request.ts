@@ -5,14 +5,15 @@ import { parseQuery } from "./canonical.js";
 import * as deny from "./request-denials.js";
 import { filterHeaders } from "./request-headers.js";
 import {
-  admitsParameter,
+  admitsName,
   admitsValue,
+  hasRoomFor,
   isKnownParameter,
   isSignatureParameter,
   isWellEncoded,
 } from "./request-parameters.js";
 import type { CompiledRules } from "./request-rules.js";
-import { findShape, GET_OBJECT, type RequestShape } from "./request-shapes.js";
+import { findShape, GET_OBJECT, type RequestShape, someShape } from "./request-shapes.js";
 import type { QueryPairs } from "./types.js";
 
 export { type CompiledRules, compileRules, type SignedRequestRules } from "./request-rules.js";
@@ -103,19 +104,26 @@ function matchShape(asked: AskedRequest, rules: CompiledRules, parameters: Param
   const shape = findShape(asked.method, level, parameters, hasCopySource);
   const [firstName] = parameters.keys();
   if (shape === null) return deny.noOperation(firstName);
+  for (const name of parameters.keys()) if (!hasRoomFor(shape, name)) return misfit(name, asked.method, shape);
   const why = whyRefused(shape, rules);
   if (why !== null) return deny.operationRefused(shape, why, firstName);
   for (const [name, value] of parameters) {
-    if (!admitsParameter(shape, name, rules)) return deny.parameterRefused(name, shape);
+    if (!admitsName(name, rules)) return deny.overrideRefused(name);
     if (!admitsValue(name, value, rules)) return deny.valueRefused(name);
   }
   if (shape.ossHeaders.has(COPY_SOURCE) && !isOwnSource(asked, rules)) return deny.sourceRefused(COPY_SOURCE);
   return { shape, query: withKeyPrefix(shape, parameters, rules.keyPrefix) };
 }
 
+/** Before what the route allows is looked at, which would not help: `cors` is not signed, whatever `operations` has. */
+function misfit(name: string, method: string, shape: RequestShape): Denial {
+  const isOfOther = someShape(method, (other) => hasRoomFor(other, name));
+  return deny.parameterRefused(name, isOfOther ? shape : null);
+}
+
 function whyRefused({ operation, needsPut, namesOtherKeys }: RequestShape, rules: CompiledRules): string | null {
-  if (operation !== null && !rules.operations.has(operation)) return "which is not among the operations of this route";
-  if (needsPut && !rules.allowsPut) return "and this route takes no uploads";
+  if (operation !== null && !rules.operations.has(operation)) return "which this route does not allow (operations)";
+  if (needsPut && !rules.allowsPut) return "and this route takes no uploads (methods)";
   if (namesOtherKeys && rules.keyPrefix !== "") return "which names other keys, and this route is bound to a keyPrefix";
   return null;
 }

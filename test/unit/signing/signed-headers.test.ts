@@ -257,3 +257,17 @@ t.test("a signature that nobody verified is refused, each of its parts", async (
   }
   for (const scheme of ["Basic a", "Bearer OSS", ""]) t.equal(verdict({ headers: ["authorization", scheme] }), "ok");
 });
+
+t.test("the refusal of an x-oss-* header says which there may be", async (t) => {
+  const said = (method: string) => {
+    const filtered = filter({ method, headers: ["x-oss-new", "1"] }, "all");
+    return filtered.ok ? "signed" : filtered.denial.reason;
+  };
+  t.match(said("GET"), /^The gateway signs no GetObject with the header "x-oss-new"; of x-oss-\* it takes none\.$/);
+  t.match(said("PUT"), /"x-oss-new"; of x-oss-\* it takes x-oss-meta-\*, .*x-oss-tagging\.$/);
+  const needed = filter({ method: "PUT", headers: ["x-oss-tagging", "a=b"] }, "put");
+  t.match(
+    needed.ok ? "signed" : needed.denial.reason,
+    /PutObjectTagging, which this route does not allow \(operations\)/,
+  );
+});

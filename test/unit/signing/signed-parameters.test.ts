@@ -206,3 +206,36 @@ t.test("a refusal shows a client's name cut and quoted", async (t) => {
     t.notMatch(filtered.denial.reason, "\n");
   }
 });
+
+const SAID: readonly (readonly [line: string, rules: RulesName, words: RegExp])[] = [
+  ["GET ?cors", "plain", /^The gateway signs no request of this method with the parameter "cors"\.$/],
+  ["GET ?cors", "all", /^The gateway signs no request of this method with the parameter "cors"\.$/],
+  ["GET ?prefix=a&cors", "plain", /"cors"/],
+  ["PUT k?acl&cors", "plain", /"cors"/],
+  ["PUT k?uploadId=A1", "all", /^The gateway signs no PutObject with the parameter "uploadId"\.$/],
+  ["GET k?response-new=1", "all", /^The gateway signs no request of this method with the parameter "response-new"\.$/],
+  ["GET ?prefix=a", "plain", /"prefix" asks for ListObjects, which this route does not allow \(operations\)\.$/],
+  ["GET k?versionId=A1&response-expires=1", "plain", /"versionId" asks for GetObjectVersion, .*\(operations\)\.$/],
+  [
+    "POST k?uploads",
+    "plain",
+    /"uploads" asks for InitiateMultipartUpload, and this route takes no uploads \(methods\)\.$/,
+  ],
+  [
+    "GET k?response-expires=1",
+    "plain",
+    /^This route does not allow .*"response-expires" \(sign\.responseOverrides\)\.$/,
+  ],
+  [
+    "GET k?x-oss-process=style/b",
+    "reads",
+    /^This route does not allow this value .*"x-oss-process" \(sign\.process\)\.$/,
+  ],
+];
+
+for (const [line, rules, words] of SAID) {
+  t.test(`rules "${rules}", ${line}: the refusal says what would have to be otherwise`, async (t) => {
+    const filtered = filter(parseAsked(line), rules);
+    t.match(filtered.ok ? "signed" : filtered.denial.reason, words);
+  });
+}
