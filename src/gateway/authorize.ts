@@ -44,9 +44,19 @@ function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSig
   if (!ctx.isRelayed && signing.plusIsSpace && ctx.rawPath.includes("+")) {
     ctx.rawPath = ctx.rawPath.replaceAll("+", "%20");
     ctx.path = decodePath(ctx.rawPath);
+    // The route was chosen by the path with its plus; with the space it may be another's to guard.
+    if (ctx.gateway.table.find(ctx.host, ctx.path) !== ctx.route) return PLUS_CHANGES_ROUTE;
   }
   return ctx.signatureClass === "anonymous" || ctx.isRelayed ? { kind: "none" } : clientSignature(ctx, signing);
 }
+
+const PLUS_CHANGES_ROUTE: ClientSignature = Object.freeze({
+  kind: "refused",
+  denial: Object.freeze({
+    code: "MALFORMED_TARGET",
+    reason: "The path has a raw '+', which could mean two routes. Write %20 for a space or %2B for a plus.",
+  }),
+});
 
 function linkVerdict(ctx: RequestContext, raw: RawLink | null, links: CompiledLinks | null): LinkVerdict | null {
   if (raw === null || links === null) return null;

@@ -44,7 +44,7 @@ export function clientSignature(ctx: RequestContext, signing: CompiledSigning): 
   if (!isFromPlaylist && (signing.clientSignatures !== "verify" || ctx.signatureClass === "post-form"))
     return NOT_ALLOWED;
   locate(ctx);
-  const verdict = isFromPlaylist ? verifySegment(ctx, signing) : verify(ctx, signing, writtenKey(ctx));
+  const verdict = isFromPlaylist ? verifySegment(ctx, signing) : verify(ctx, signing, signedKey(ctx));
   if (!verdict.ok) return { kind: "refused", denial: denialOf(verdict) };
   ctx.hasVerifiedSignature = true;
   if (!isFromPlaylist) return { kind: "verified" };
@@ -63,7 +63,7 @@ export function clientSignature(ctx: RequestContext, signing: CompiledSigning): 
 
 /** OSS signs a playlist's URLs for GET; like a link of ours, such a URL admits HEAD too. */
 function verifySegment(ctx: RequestContext, signing: CompiledSigning): Verdict {
-  const key = (ctx.route as CompiledRoute).keyPrefix + clientKey(ctx);
+  const key = signedKey(ctx);
   const verdict = verify(ctx, signing, key);
   return verdict.ok || ctx.req.method !== "HEAD" ? verdict : verify(ctx, signing, key, "GET");
 }
@@ -74,9 +74,15 @@ function signedExpirySeconds(ctx: RequestContext): number {
   return Math.floor(Number(queryValue(parseQuery(ctx.rawQuery), "Expires")) - offsetMs / 1_000);
 }
 
-/** The key that a client signs is the path that it wrote, without the bucket's name where it writes that. */
-function writtenKey(ctx: RequestContext): string {
-  return (ctx.route as CompiledRoute).choice === null ? ctx.path.slice(1) : clientKey(ctx);
+/**
+ * The key that a signature must be for. A URL can be handed on and is good at OSS too, so it must be for the key that is
+ * sent. Who signs a header holds the secret; SDKs sign the path that they write, without the bucket's name where they
+ * write that, and cannot know of the route's prefix.
+ */
+function signedKey(ctx: RequestContext): string {
+  const { choice, keyPrefix } = ctx.route as CompiledRoute;
+  if (ctx.signatureClass.endsWith("-url")) return keyPrefix + clientKey(ctx);
+  return choice === null ? ctx.path.slice(1) : clientKey(ctx);
 }
 
 function verify(

@@ -7,6 +7,9 @@ import { escapeXml } from "./respond.js";
 /** Elements of OSS's documents that hold a key or the beginning of one (oss-semantics §11.8, multipart answers). */
 const KEY_ELEMENTS = /<(Key|Prefix|Marker|NextMarker|StartAfter|KeyMarker|NextKeyMarker|Location)>([^<]*)<\/\1>/g;
 
+/** Of GetBucketInfo: where OSS is reached is not the client's to know. */
+const ENDPOINT_ELEMENTS = /<((?:Extranet|Intranet)?Endpoint)>[^<]*<\/\1>/g;
+
 /**
  * A document of OSS's in the client's terms: keys without the route's prefix, and the address of a finished upload as
  * the client would write it.
@@ -14,7 +17,7 @@ const KEY_ELEMENTS = /<(Key|Prefix|Marker|NextMarker|StartAfter|KeyMarker|NextKe
 export function clientXml(ctx: RequestContext, body: Buffer): string {
   const text = body.toString("utf8");
   const isUrlEncoded = text.includes("<EncodingType>url</EncodingType>");
-  return text.replace(KEY_ELEMENTS, (_whole, name: string, value: string) => {
+  return text.replaceAll(ENDPOINT_ELEMENTS, "").replace(KEY_ELEMENTS, (_whole, name: string, value: string) => {
     const plain = unescapeXml(value);
     const ours = name === "Location" ? clientUrl(ctx) : withoutPrefix(ctx, plain, isUrlEncoded);
     return `<${name}>${escapeXml(ours)}</${name}>`;

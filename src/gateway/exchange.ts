@@ -7,8 +7,10 @@ import type { ExchangeSink, UpstreamRequest } from "../transport/exchange.js";
 import { decideRetry } from "../transport/retry.js";
 import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
+import { flushSoon, writeEarlyHints } from "./early-writes.js";
 import type { RequestContext } from "./request-context.js";
 import { closesConnection, linger, mayStillSend, respondError } from "./respond.js";
+import { signedPlaylistHead } from "./serve-playlist.js";
 import { signNow } from "./signed-request.js";
 import type { WholeAnswer } from "./upstream-answer.js";
 import { filterResponseHeaders } from "./upstream-response.js";
@@ -31,6 +33,7 @@ export class RequestExchange implements ExchangeSink {
   readonly #ctx: RequestContext;
   /** The answer is collected and not streamed. */
   #whole: CollectedAnswer | null = null;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(ctx: RequestContext) {
     this.#ctx = ctx;
@@ -50,6 +53,7 @@ export class RequestExchange implements ExchangeSink {
 
   /** The client is gone, or its answer is decided otherwise: the upstream side ends at once. */
   abort(): void {
+    clearTimeout(this.#deadline);
     this.#ctx.exchange?.abort();
     this.#ctx.exchange = null;
   }
@@ -130,9 +134,12 @@ export class RequestExchange implements ExchangeSink {
     const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
       this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
+      this.#limitCollecting();
       return;
     }
-    const headers = filterResponseHeaders(ctx, status, rawHeaders);
+    const filtered = filterResponseHeaders(ctx, status, rawHeaders);
+    const isOssSigned = status === 200 && ctx.signedDraft !== null && ctx.signedDraft.urlExpiresSeconds !== null;
+    const headers = isOssSigned ? signedPlaylistHead(filtered) : filtered;
     if (closesConnection(ctx)) {
       headers.push("Connection", "close");
       if (mayStillSend(ctx)) linger(ctx.req.socket);
@@ -171,8 +178,18 @@ export class RequestExchange implements ExchangeSink {
   onEnd(): void {
     const ctx = this.#ctx;
     ctx.exchange = null;
+    clearTimeout(this.#deadline);
     if (this.#whole !== null) this.#finishWhole(this.#whole);
     else if (!ctx.res.writableEnded) ctx.res.end();
+  }
+
+  /** Small answers are read as a whole, and an upstream that drips must not hold a client for hours. */
+  #limitCollecting(): void {
+    const { headersMs } = (this.#ctx.bucket as CompiledBucket).upstream.options.timeouts;
+    this.#deadline = setTimeout(() => {
+      this.abort();
+      this.#giveUp(new GatewayError("UPSTREAM_BODY_TIMEOUT", `The answer was not complete after ${headersMs} ms.`));
+    }, headersMs);
   }
 
   #collect({ whole, collector }: CollectedAnswer, chunk: Buffer): boolean {
@@ -187,8 +204,7 @@ export class RequestExchange implements ExchangeSink {
     try {
       if (whole.finish(ctx, { status, headers: rawHeaders, body: collector.body() }) === "done") return;
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      this.#giveUp(error);
+      this.#giveUp(error instanceof GatewayError ? error : bugFound(ctx, error));
       return;
     }
     ctx.hasRepeated = true;
@@ -199,6 +215,7 @@ export class RequestExchange implements ExchangeSink {
     const ctx = this.#ctx;
     const { exchange, pool } = ctx;
     ctx.exchange = null;
+    clearTimeout(this.#deadline);
     if (ctx.isFinished) return;
     if (pool !== null && ADDRESS_FAULTS.has(error.code)) {
       pool.upstream.setAside(pool, performance.now(), error.code);
@@ -247,6 +264,12 @@ export class RequestExchange implements ExchangeSink {
   }
 }
 
+/** An exception here would otherwise end in the transport, which cannot answer for it. */
+function bugFound(ctx: RequestContext, error: unknown): GatewayError {
+  ctx.gateway.log.error({ requestId: ctx.requestId, err: error }, "a stage failed; this is a bug in ossgate");
+  return new GatewayError("INTERNAL", "The gateway failed.");
+}
+
 interface CollectedAnswer {
   readonly whole: WholeAnswer;
   readonly status: number;
@@ -260,18 +283,6 @@ export function bodyTooLarge(bodySizeBytes: number): GatewayError {
     "BODY_TOO_LARGE",
     `The body is larger than the ${bodySizeBytes} bytes that this route allows.`,
   );
-}
-
-function writeEarlyHints(ctx: RequestContext, rawHeaders: HeaderList): void {
-  const links: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if ((rawHeaders[i] as string).toLowerCase() === "link") links.push(rawHeaders[i + 1] as string);
-  }
-  try {
-    if (links.length > 0) ctx.res.writeEarlyHints({ link: links });
-  } catch {
-    // Node checks the syntax of links; a hint that it refuses is not worth an error.
-  }
 }
 
 function logFault(ctx: RequestContext, error: GatewayError): void {
@@ -288,19 +299,4 @@ function logFault(ctx: RequestContext, error: GatewayError): void {
     },
     ctx.isHeadSent ? "answer was cut off" : "upstream request failed",
   );
-}
-
-/** How long a head waits for the first piece of its body, to go out with it in one write. */
-const FLUSH_DELAY_MS = 5;
-let unflushed: RequestContext[] = [];
-
-/** A client must see the head even when the body is slow to come; one timer watches all heads. */
-function flushSoon(ctx: RequestContext): void {
-  if (unflushed.push(ctx) > 1) return;
-  setTimeout(() => {
-    const waiting = unflushed;
-    unflushed = [];
-    // Not flushHeaders(), which writes UTF-8: header values are bytes, held as latin1.
-    for (const { res, sentBytes } of waiting) if (sentBytes === 0 && !res.writableEnded) res.write("", "latin1");
-  }, FLUSH_DELAY_MS);
 }

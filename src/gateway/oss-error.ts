@@ -38,9 +38,12 @@ export function unescapeXml(text: string): string {
   return text.replace(/&(?:#x([0-9A-Fa-f]{1,6})|#(\d{1,7})|([a-z]{2,4}));/g, (whole, hex, decimal, name) => {
     if (name !== undefined) return ENTITIES[name] ?? whole;
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    return isCharacter(code) ? String.fromCodePoint(code) : whole;
   });
 }
+
+/** A surrogate alone is none, and nothing could be made of it that is UTF-8. */
+const isCharacter = (code: number): boolean => code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 
 /** OSS did not accept who asks, or how it was signed (oss-semantics §2.6, §7.2). */
 const AUTH_CODES: ReadonlySet<string> = new Set([
@@ -59,14 +62,16 @@ const AUTH_MESSAGE =
 
 /** Whether the error says that the signature or the credentials of this request were refused. */
 export function isAuthFailure({ code, message, elements }: OssError): boolean {
-  if (AUTH_CODES.has(code)) return true;
+  // A code may say more after a dot: InvalidAccessKeyId.Inactive.
+  const [family = ""] = code.split(".");
+  if (AUTH_CODES.has(family)) return true;
   if (code !== "InvalidArgument" && code !== "AccessDenied") return false;
   return elements.get("ArgumentName") === "Authorization" || AUTH_MESSAGE.test(message);
 }
 
 /** Whether other credentials would help. */
 export function isCredentialFailure({ code }: OssError): boolean {
-  return code === "InvalidAccessKeyId" || code === "SecurityTokenExpired" || code === "InvalidSecurityToken";
+  return code.startsWith("InvalidAccessKeyId") || code === "SecurityTokenExpired" || code === "InvalidSecurityToken";
 }
 
 /** What a client may see of an error document, besides code, message and request id; all else could name our side. */

@@ -1,5 +1,5 @@
 import { type Denial, GatewayError } from "../core/errors.js";
-import { connectionNamed, HOP_BY_HOP, headerValue } from "../core/headers.js";
+import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValue } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import { locate } from "./locate.js";
 import type { RequestContext } from "./request-context.js";
@@ -17,6 +17,7 @@ export function prepareRelayed(ctx: RequestContext): Denial | null {
   locate(ctx);
   let rawPath = ctx.rawKeyPath;
   checkSignatureSurvives(ctx, route);
+  checkLinkedHeaders(ctx, ctx.req.rawHeaders);
   if (route.rawKeyPrefix !== "") {
     checkStaysInside(ctx);
     rawPath = `/${route.rawKeyPrefix}${rawPath.slice(1)}`;
@@ -58,6 +59,22 @@ function checkStaysInside(ctx: RequestContext): void {
     "HEADER_NOT_ALLOWED",
     `${name} names a key outside the keyPrefix of this route. Use a route without keyPrefix.`,
   );
+}
+
+/** What a link does not cover may say how an object is stored, and nothing that makes another call of the request. */
+const BESIDE_A_LINK = /^(?:x-oss-meta-.*|x-oss-forbid-overwrite|x-oss-hash-crc64ecma)$/;
+
+/**
+ * A link signs the method, the path and the parameters; with `x-oss-copy-source` or an ACL a link for one upload would be
+ * one for reading the bucket. What the client itself signed is covered by that.
+ */
+export function checkLinkedHeaders(ctx: RequestContext, headers: HeaderList): void {
+  if (ctx.link === null || ctx.hasVerifiedSignature || ctx.signatureClass !== "anonymous") return;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    if (!name.startsWith("x-oss-") || BESIDE_A_LINK.test(name)) continue;
+    throw new GatewayError("HEADER_NOT_ALLOWED", `The link does not cover ${name}, which would change what is done.`);
+  }
 }
 
 /** AWS's signed chunks: OSS would store the envelope as if it were the object. */

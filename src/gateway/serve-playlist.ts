@@ -2,7 +2,7 @@ import { GatewayError } from "../core/errors.js";
 import { type HeaderList, headerValue, withoutHeaders } from "../core/headers.js";
 import { hostOf } from "../core/host.js";
 import { decodePath } from "../core/target.js";
-import { type PlaylistRewrite, rewritePlaylist } from "../hls/playlist.js";
+import { PLAYLIST_LIMITS, type PlaylistRewrite, rewritePlaylist } from "../hls/playlist.js";
 import type { CompiledBucket, CompiledHls, CompiledLinks, CompiledRoute } from "../route/compiled-route.js";
 import { decodeQueryText } from "../signing/canonical.js";
 import { isKnownParameter } from "../signing/request-parameters.js";
@@ -10,15 +10,13 @@ import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
 import { type WholeAnswer, withoutBodyHeaders } from "./upstream-answer.js";
 
-const MAX_PLAYLIST_BYTES = 1024 * 1024;
-
 /** Stage 9 of a playlist that is rewritten: every URI in it that is ours becomes a link. */
 export function playlistAnswer(hls: CompiledHls): WholeAnswer {
   return {
-    maxBytes: MAX_PLAYLIST_BYTES,
+    maxBytes: PLAYLIST_LIMITS.bodyBytes,
     tooLargeCode: "PLAYLIST_INVALID",
     finish(ctx, { status, headers, body }) {
-      if (headerValue(headers, "content-encoding") !== undefined) throw notAPlaylist("it is compressed");
+      if (headerValue(headers, "content-encoding") !== undefined) throw notAPlaylist("It is compressed.");
       const rewritten = rewritePlaylist(body, rewriteOf(ctx, hls));
       if (!rewritten.ok) throw notAPlaylist(rewritten.reason);
       sendWhole(ctx, status, playlistHead(ctx, status, headers), rewritten.body);
@@ -28,8 +26,25 @@ export function playlistAnswer(hls: CompiledHls): WholeAnswer {
 }
 
 function notAPlaylist(reason: string): GatewayError {
-  return new GatewayError("PLAYLIST_INVALID", `The object cannot be served as a playlist: ${reason}.`);
+  return new GatewayError("PLAYLIST_INVALID", `The object cannot be served as a playlist. ${reason}`);
 }
+
+/** The head of a playlist that OSS signed: it is good for one client and a while too, and the object's dates are not its own. */
+export function signedPlaylistHead(headers: HeaderList): string[] {
+  const kept = withoutHeaders(headers, NOT_OF_SIGNED);
+  kept.push("Cache-Control", "private, no-store");
+  return kept;
+}
+
+const NOT_OF_SIGNED: ReadonlySet<string> = new Set([
+  "cache-control",
+  "expires",
+  "etag",
+  "last-modified",
+  "accept-ranges",
+  "content-md5",
+  "x-oss-hash-crc64ecma",
+]);
 
 /** What described the object's bytes is gone: the text is another, and good for one client and a while. */
 function playlistHead(ctx: RequestContext, status: number, headers: HeaderList): string[] {
@@ -45,7 +60,7 @@ function rewriteOf(ctx: RequestContext, hls: CompiledHls): PlaylistRewrite {
   const route = ctx.route as CompiledRoute;
   const { signer } = route.links as CompiledLinks;
   const nowMs = Date.now();
-  const scope = ctx.link?.scope ?? hls.root ?? directoryOf(ctx.path);
+  const scope = (ctx.link === null ? hls.root : ctx.link.scope) ?? directoryOf(ctx.path);
   const client = hls.bindClient ? ctx.client : (ctx.link?.client ?? null);
   // Nothing outlives the link that admitted the playlist.
   const playlistEnd = ctx.link?.expiresSeconds ?? secondsFrom(nowMs, hls.sessionTtlMs);

@@ -29,7 +29,13 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
     else if (lowerName === "date" && isSigning) (ctx.bucket as CompiledBucket).clock.observe(value, Date.now());
     // On a route that signs it would tell a client what was signed, and with whose key.
     else if (lowerName === "x-oss-err" && isSigning) continue;
-    headers.push(name, lowerName === "location" ? rewriteLocation(ctx, value) : value);
+    else if (lowerName === "x-oss-symlink-target" && isSigning && (ctx.route as CompiledRoute).keyPrefix !== "")
+      continue;
+    if (lowerName !== "location") headers.push(name, value);
+    else {
+      const location = rewriteLocation(ctx, value);
+      if (!isSigning || isForClients(ctx, location, value)) headers.push(name, location);
+    }
   }
   // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.
   if (hasDispositionAfterLength) headers.push(...headers.splice(lengthAt, 2));
@@ -52,6 +58,18 @@ export function rewriteLocation(ctx: RequestContext, location: string): string {
   if (host === null || !bucket.ownHosts.has(host)) return location;
   const path = clientPath(ctx, rest.startsWith("/") ? rest : `/${rest}`);
   return path === null ? location : `${ctx.gateway.isTls ? "https" : "http"}://${ctx.rawHost}${path}`;
+}
+
+/** Whether a rewritten `Location` names nothing that is our side's: OSS's hosts, and paths that the client cannot reach. */
+function isForClients(ctx: RequestContext, location: string, upstream: string): boolean {
+  const [, authority] = ABSOLUTE.exec(location) ?? [];
+  if (authority === undefined) {
+    const isBound = (ctx.route as CompiledRoute).rawKeyPrefix !== "";
+    return location.startsWith("/") && !location.startsWith("//") && !(isBound && location === upstream);
+  }
+  const host = hostOf(authority);
+  if (authority === ctx.rawHost) return true;
+  return host !== null && !(ctx.bucket as CompiledBucket).ownHosts.has(host) && !host.endsWith(".aliyuncs.com");
 }
 
 /** The upstream's path as the client would write it; `null` when the client cannot reach it (outside the key prefix). */

@@ -1,5 +1,5 @@
 import { GatewayError } from "../core/errors.js";
-import { type HeaderList, headerValue, withoutHeaders } from "../core/headers.js";
+import { type HeaderList, headerValue } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { clientXml } from "./client-xml.js";
 import { isAuthFailure, isCredentialFailure, type OssError, readOssError, toldElements } from "./oss-error.js";
@@ -45,27 +45,28 @@ const REDIRECT: WholeAnswer = {
   maxBytes: 256 * KIB,
   tooLargeCode: "UPSTREAM_BAD_RESPONSE",
   finish(ctx, { status, headers }) {
-    sendWhole(ctx, status, withoutOssLocation(ctx, withoutBodyHeaders(ctx, status, headers)), "");
+    sendWhole(ctx, status, withoutBodyHeaders(ctx, status, headers), "");
     return "done";
   },
 };
 
-/** A host of OSS that is none of the bucket's known names could not be rewritten, and is not the client's to know. */
-function withoutOssLocation(ctx: RequestContext, headers: string[]): string[] {
-  const location = headerValue(headers, "location") ?? "";
-  const { ossName } = ctx.bucket as CompiledBucket;
-  return location.includes(`//${ossName}.`) ? withoutHeaders(headers, LOCATION) : headers;
-}
-
-const LOCATION: ReadonlySet<string> = new Set(["location"]);
-
 /** A list of 1,000 keys of 1,023 bytes, each byte written as `%XX`, with what stands around them. */
 const MAX_XML_BYTES = 8 * KIB * KIB;
+
+const ERROR_DOCUMENT = /^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>)?\s*<Error>/;
 
 const XML_ANSWER: WholeAnswer = {
   maxBytes: MAX_XML_BYTES,
   tooLargeCode: "UPSTREAM_BAD_RESPONSE",
-  finish(ctx, { status, headers, body }) {
+  finish(ctx, answer) {
+    const { status, headers, body } = answer;
+    // Some calls answer 200 before they know how they end.
+    const error = ERROR_DOCUMENT.test(body.toString("latin1", 0, 200)) ? readOssError(headers, body) : null;
+    if (error !== null) {
+      noteRequestId(ctx, headers, error);
+      respondOssError(ctx, answer, error);
+      return "done";
+    }
     const kept = withoutBodyHeaders(ctx, status, headers);
     kept.push("Content-Type", headerValue(headers, "content-type") ?? "application/xml");
     sendWhole(ctx, status, kept, clientXml(ctx, body));
@@ -107,12 +108,28 @@ function respondOssError(ctx: RequestContext, { status, headers }: UpstreamAnswe
   kept.push("Content-Type", "application/xml");
   const xml = ossErrorXml({
     code: error?.code ?? "UpstreamError",
-    message: error?.message ?? `OSS answered ${status}.`,
+    message: error === null ? `OSS answered ${status}.` : withoutOurs(ctx, error.message),
     requestId: ctx.ossRequestId ?? ctx.requestId,
     hostId: ctx.rawHost,
-    elements: error === null ? ecElements(ctx.ossEc ?? null) : [...keyElement(ctx, error), ...toldElements(error)],
+    elements:
+      error === null
+        ? ecElements(ctx.ossEc ?? null)
+        : [
+            ...keyElement(ctx, error),
+            ...toldElements(error).map(([name, text]) => [name, withoutOurs(ctx, text)] as const),
+          ],
   });
   sendWhole(ctx, status, kept, xml);
+}
+
+const RESOURCE_NAME = /acs:[A-Za-z0-9:*/._-]+/g;
+
+/** A message in which nothing names our key, our role or the route's prefix. */
+function withoutOurs(ctx: RequestContext, message: string): string {
+  const { keyPrefix } = ctx.route as CompiledRoute;
+  const masked = ctx.signedWith === "" ? message : message.replaceAll(ctx.signedWith, "***");
+  const named = masked.replaceAll(RESOURCE_NAME, "***");
+  return keyPrefix === "" ? named : named.replaceAll(keyPrefix, "");
 }
 
 /** The key as the client wrote it: without the route's prefix. */

@@ -1,29 +1,38 @@
 import { bucketHosts } from "../config/endpoint.js";
 import type { BucketConfig } from "../config/gateway-config.js";
+import { clientKey } from "./honoured.js";
 import type { Located } from "./issue-routes.js";
 import { IssueRefusal } from "./refusal.js";
 
-/** What a client that signs for itself signs for a URL. */
+/** What a URL is signed for: the object that the gateway reads, since the signature is good at OSS too. */
 export interface PlacedObject {
   readonly bucket: BucketConfig;
   /** Decoded, without leading slash; `""` is the bucket itself. */
   readonly key: string;
 }
 
-/** The bucket and the key that the path of a URL means on its route, which must not change the key. */
+/** The bucket and the key that the path of a URL means on its route. */
 export function placeObject({ route, url }: Located): PlacedObject | IssueRefusal {
+  const { config } = route;
+  const placed = place({ route, url });
+  if (placed instanceof IssueRefusal || placed.key === "") return placed;
+  return { bucket: placed.bucket, key: config.keyPrefix + placed.key };
+}
+
+/** Before the route's key prefix. */
+function place({ route, url }: Located): PlacedObject | IssueRefusal {
   const { config, buckets } = route;
   if (config.target.kind === "callback")
     return cannot(`Route ${config.name} takes upload callbacks; it has no objects.`);
   if (config.target.kind === "bucket") {
     const [bucket] = buckets;
     if (bucket === undefined) throw new Error(`route ${config.name} has no bucket in the checked configuration`);
-    return { bucket, key: url.path.slice(1) };
+    return { bucket, key: clientKey({ route, url }) };
   }
   return placeByPath({ route, url });
 }
 
-/** Path style, or the OSS host name of one of the buckets: what `gateway/upstream-request.ts` makes of it. */
+/** Path style, or the OSS host name of one of the buckets: what `gateway/locate.ts` makes of it. */
 function placeByPath({ route, url }: Located): PlacedObject | IssueRefusal {
   const path = route.config.stripPrefix ? url.path.slice(route.pathPrefix.length) : url.path;
   const end = path.indexOf("/", 1);

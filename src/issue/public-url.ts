@@ -25,7 +25,8 @@ const NOT_PRINTABLE_ASCII = /[^\x21-\x7e]+/g;
 
 /**
  * Reads what a person or an application wrote as the URL of an object. By hand, since `URL` resolves `..` and moves
- * other bytes of a path about (oss-semantics §2.8). What is not ASCII may be written raw or percent-encoded.
+ * other bytes of a path about (oss-semantics §2.8). What is not ASCII may be written raw or percent-encoded. A raw `+`
+ * in the path may not: OSS reads a space there, and a route that signs what its `plusInPath` says.
  */
 export function parsePublicUrl(text: string): PublicUrl | IssueRefusal {
   const match = isPlainText(text) ? URL_SHAPE.exec(text) : null;
@@ -36,6 +37,7 @@ export function parsePublicUrl(text: string): PublicUrl | IssueRefusal {
   }
   const host = hostOf(authority);
   if (host === null) return bad("The URL's host is no host name and no address.");
+  if (rawPath.includes("+")) return bad("A '+' in the URL's path can mean a space or itself: write %20 or %2B.");
   const path = readPath(rawPath);
   if (path instanceof IssueRefusal) return path;
   const lowerScheme = scheme.toLowerCase();

@@ -143,7 +143,10 @@ export class GatewayProcess {
       .map(([alias, upstream]) => `bucket ${alias}: no address is known for ${upstream.options.host}`);
     const credentials = [...this.runtime.credentials.values()]
       .filter((source) => source.current(nowMs) === null)
-      .map(({ name }) => `credentials ${name}: there are no valid ones`);
+      .map(({ name }) => {
+        const cause = this.runtime.credentialsFailure(name);
+        return `credentials ${name}: there are no valid ones${cause === undefined ? "" : `: ${cause}`}`;
+      });
     return [...upstreams, ...credentials];
   }
 }

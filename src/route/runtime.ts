@@ -22,6 +22,7 @@ export class Runtime {
   /** By alias: what OSS's clock says of ours. */
   readonly clocks: ReadonlyMap<string, UpstreamClock>;
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
+  readonly #failures = new Map<string, string>();
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
 
   /** @throws Error when a file or a secret that the configuration names cannot be read; the message names it */
@@ -34,7 +35,7 @@ export class Runtime {
     this.clocks = new Map(
       [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
     );
-    this.credentials = createCredentialsSources(config.credentials, credentialsEvents(stats, log));
+    this.credentials = createCredentialsSources(config.credentials, this.#credentialsEvents(stats, log));
     this.#tables = compileRoutes(config, { ...this, publicKeys: new PublicKeys(keyOptions(log)), readSecret, stats });
   }
 
@@ -42,6 +43,37 @@ export class Runtime {
   async start(): Promise<void> {
     for (const upstream of this.upstreams.values()) upstream.start();
     await Promise.all([...this.credentials.values()].map((source) => source.start()));
+  }
+
+  /** Why the last fetch of credentials failed; `undefined` when it did not. */
+  credentialsFailure(name: string): string | undefined {
+    return this.#failures.get(name);
+  }
+
+  #credentialsEvents(stats: Stats, log: Logger): CredentialsEvents {
+    return {
+      onRefreshed: (credentials, expiresAtMs) => {
+        stats.credentialsOf(credentials).refreshesOk += 1;
+        this.#failures.delete(credentials);
+        const expires = expiresAtMs === null ? undefined : new Date(expiresAtMs).toISOString();
+        log.info({ credentials, expires }, "credentials are in use");
+      },
+      onRefreshFailed: (credentials, cause) => {
+        stats.credentialsOf(credentials).refreshesFailed += 1;
+        this.#failures.set(credentials, cause);
+        const isUsable = (this.credentials.get(credentials)?.current(Date.now()) ?? null) !== null;
+        if (isUsable)
+          log.warn(
+            { credentials, cause },
+            "credentials were not refreshed, the last good ones stay in use until they expire",
+          );
+        else
+          log.error(
+            { credentials, cause },
+            "there are no valid credentials, and requests that need them are answered 503",
+          );
+      },
+    };
   }
 
   table(listener: string): RouteTable<CompiledRoute> {
@@ -120,22 +152,5 @@ function keyOptions(log: Logger): ConstructorParameters<typeof PublicKeys>[0] {
   return {
     known: [KNOWN_PUBLIC_KEY_URL],
     onFailure: (url, cause) => log.warn({ url, cause }, "a public key of OSS's callbacks could not be had"),
-  };
-}
-
-function credentialsEvents(stats: Stats, log: Logger): CredentialsEvents {
-  return {
-    onRefreshed(credentials, expiresAtMs) {
-      stats.credentialsOf(credentials).refreshesOk += 1;
-      const expires = expiresAtMs === null ? undefined : new Date(expiresAtMs).toISOString();
-      log.info({ credentials, expires }, "credentials are in use");
-    },
-    onRefreshFailed(credentials, cause) {
-      stats.credentialsOf(credentials).refreshesFailed += 1;
-      log.warn(
-        { credentials, cause },
-        "credentials were not refreshed, the last good ones stay in use until they expire",
-      );
-    },
   };
 }

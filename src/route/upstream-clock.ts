@@ -3,9 +3,12 @@ import { parseHttpDateMs } from "../signing/time.js";
 /** A difference that OSS would not mind is none: it allows 15 minutes, and signatures hold whole seconds. */
 const TOLERATED_MS = 60_000;
 
+/** No clock is so wrong by mistake; whoever says so must not make what has long expired valid again. */
+const MAX_CORRECTION_MS = 24 * 3_600_000;
+
 /**
  * What OSS's clock says of ours, by the `Date` of its answers: a gateway whose clock is wrong by more than a minute
- * signs with OSS's time (oss-semantics §2.5).
+ * signs with OSS's time (oss-semantics §2.5), up to a day's difference.
  */
 export class UpstreamClock {
   readonly #onChange: (skewMs: number, isCorrecting: boolean) => void;
@@ -45,7 +48,8 @@ export class UpstreamClock {
     if (upstreamMs === null) return;
     this.#lastDate = date;
     this.#skewMs = upstreamMs - nowMs;
-    const offsetMs = Math.abs(this.#skewMs) > TOLERATED_MS ? this.#skewMs : 0;
+    const distanceMs = Math.abs(this.#skewMs);
+    const offsetMs = distanceMs > TOLERATED_MS && distanceMs <= MAX_CORRECTION_MS ? this.#skewMs : 0;
     const isSame = Math.abs(offsetMs - this.#offsetMs) <= TOLERATED_MS && (offsetMs === 0) === (this.#offsetMs === 0);
     if (isSame) return;
     this.#offsetMs = offsetMs;

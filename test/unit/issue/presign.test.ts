@@ -139,7 +139,7 @@ const PLACES: readonly (readonly [url: string, bucket: string, key: string, regi
   ["https://[2001:db8::1]:8443/examplebucket/k", "examplebucket", "k", "cn-beijing"],
   ["http://examplebucket.oss-cn-beijing.aliyuncs.com/k", "examplebucket", "k", "cn-beijing"],
   ["http://a.wild.example.com/k", "examplebucket", "k", "cn-beijing"],
-  ["http://47.0.2.79/k", "examplebucket", "k", "cn-beijing"],
+  ["http://47.0.2.79/k", "examplebucket", "site/k", "cn-beijing"],
 ];
 
 for (const [url, bucket, key, region] of PLACES) {
