@@ -54,7 +54,7 @@ async function write(): Promise<number> {
 }
 
 /** The text with a fresh reference between the two marks; `null` when they are not there. */
-export function replaceReference(text: string): string | null {
+function replaceReference(text: string): string | null {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END, begin);
   if (begin === -1 || end === -1) return null;

@@ -68,7 +68,7 @@ export interface ListenerConfig {
   readonly address: SocketAddress;
 }
 
-export interface LogConfig {
+interface LogConfig {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly access: { readonly format: "json" | "off" };
 }
@@ -144,7 +144,7 @@ export interface RouteConfig {
   readonly sign: SignConfig | null;
   /** What becomes of a request that the client signed, on a route that signs. */
   readonly clientSignatures: "refuse" | "relay" | "verify";
-  /** Names of OPERATIONS in `signing/operations.ts`. */
+  /** Names of OPERATIONS in `core/operations.ts`. */
   readonly operations: readonly string[];
   /** `null`: the file says nothing, which `auth: relay` alone may. */
   readonly allow: AllowConfig | null;
@@ -157,7 +157,7 @@ export interface RouteConfig {
   readonly requestHeaders: { readonly remove: readonly string[] };
 }
 
-export interface SignConfig {
+interface SignConfig {
   /** By name. */
   readonly credentials: string;
   readonly version: "v4" | "v1";

@@ -7,7 +7,7 @@ import { joinMessage, Refusal } from "./refusal.js";
 export const typeNames = z.registry<{ readonly type: string; readonly default?: string }>();
 
 /** A text value: what the reference calls it, what is expected, and how it is read. */
-export interface TextLeaf<T> {
+interface TextLeaf<T> {
   readonly type: string;
   /** Completes "expected …". */
   readonly expected: string;

@@ -1,5 +1,5 @@
 /** What a standard OSS host name says. */
-export interface OssHost {
+interface OssHost {
   /** `null`: the name of an endpoint, without a bucket. */
   readonly bucket: string | null;
   /** `null`: an endpoint of all regions. Not always the region's id: see region-names. */

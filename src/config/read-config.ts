@@ -12,7 +12,7 @@ export type { Problem } from "./problem.js";
 export { formatProblem } from "./problem.js";
 
 /** A good file's configuration, or everything that is wrong with it. Warnings are no reason to refuse a file. */
-export type ReadResult =
+type ReadResult =
   | { readonly ok: true; readonly config: GatewayConfig; readonly warnings: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 

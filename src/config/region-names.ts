@@ -1,5 +1,5 @@
 /** The first labels of a region's endpoints, `oss-cn-beijing` say; before them stands the bucket, behind them `.aliyuncs.com`. */
-export interface RegionNames {
+interface RegionNames {
   readonly public: string;
   readonly internal: string;
   /** `{region}.oss` */

@@ -4,7 +4,7 @@ import { Refusal } from "./refusal.js";
 /** Values of `credentials` (oss-semantics §8.1) and URLs of services besides OSS. */
 
 /** A URL of a service: no user, which would be a secret, and no query or fragment, which would get lost or in the way. */
-export function parseServiceUrl(example: string): (text: string) => URL | Refusal {
+function parseServiceUrl(example: string): (text: string) => URL | Refusal {
   const expected = `a URL such as ${example}`;
   return (text) => {
     if (!/^https?:\/\//i.test(text)) return new Refusal(expected, schemeHint(text));

@@ -22,7 +22,7 @@ export function unwrap(schema: z.ZodType): z.ZodType {
 }
 
 /** The schema of the members of a list or of a map by alias, and the schema itself otherwise. */
-export function memberSchema(schema: z.ZodType): z.ZodType {
+function memberSchema(schema: z.ZodType): z.ZodType {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodArray) return unwrap(inner.element as z.ZodType);
   if (inner instanceof z.ZodRecord) return unwrap(inner.valueType as z.ZodType);

@@ -8,7 +8,7 @@ export interface ExpiryRequest {
   readonly expiresAtSeconds?: number | undefined;
 }
 
-export interface ExpiryLimits {
+interface ExpiryLimits {
   readonly defaultSeconds: number;
   readonly maxSeconds: number;
   /** Whose limit it is: `allow.links.maxAge of route vod`. */
@@ -56,7 +56,7 @@ export function capByCredentials(
 }
 
 /** `12h`, `7d`, `90s`: the largest unit that says it exactly. */
-export function durationText(seconds: number): string {
+function durationText(seconds: number): string {
   for (const [unit, size] of UNITS) if (seconds % size === 0 && seconds >= size) return `${seconds / size}${unit}`;
   return `${seconds}s`;
 }

@@ -99,7 +99,7 @@ export class FieldReader {
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** Whole Unix seconds of an ISO 8601 time with a zone; NaN for anything else. */
-export function isoSeconds(text: string): number {
+function isoSeconds(text: string): number {
   return ISO.test(text) ? Math.floor(Date.parse(text) / 1_000) : Number.NaN;
 }
 

@@ -23,7 +23,7 @@ export interface Place {
 /** Reads a secret of the configuration; throws an Error whose one sentence names `where`, and never the value. */
 export type ReadSecret = (ref: SecretRef, where: string) => Secret;
 
-export interface IssuerOptions {
+interface IssuerOptions {
   readonly config: GatewayConfig;
   /** By name, as in the configuration. */
   readonly credentials: ReadonlyMap<string, CredentialsSource>;

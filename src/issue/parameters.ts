@@ -1,4 +1,5 @@
 import { urlSignatureClass } from "../signing/classify.js";
+import { isSignatureParameter } from "../signing/request-parameters.js";
 import type { QueryPairs } from "../signing/types.js";
 import { IssueRefusal } from "./refusal.js";
 import { isUnicode } from "./text.js";
@@ -39,15 +40,6 @@ export function collectParameters(own: QueryPairs, fields: ParameterFields): Que
   return parametersProblem(pairs) ?? pairs;
 }
 
-const OF_SIGNATURES: ReadonlySet<string> = new Set([
-  "Expires",
-  "security-token",
-  "x-oss-security-token",
-  "x-oss-date",
-  "x-oss-expires",
-  "x-oss-additional-headers",
-]);
-
 function parametersProblem(pairs: QueryPairs): IssueRefusal | null {
   const seen = new Set<string>();
   for (const [name, value] of pairs) {
@@ -55,7 +47,7 @@ function parametersProblem(pairs: QueryPairs): IssueRefusal | null {
     if (seen.has(name)) return bad(`The parameter ${name} is there twice.`);
     seen.add(name);
     if (name.startsWith("ossgate-")) return bad("The URL has parameters of a link already.");
-    if (OF_SIGNATURES.has(name)) return bad("The URL has parameters of a signature already.");
+    if (isSignatureParameter(name)) return bad("The URL has parameters of a signature already.");
     // OSS compares them with the address of the gateway, not with the client's (oss-semantics §2.2).
     if (name.startsWith("x-oss-ac-")) return bad(`${name} cannot hold through a gateway; bind a link to the client.`);
   }

@@ -19,7 +19,7 @@ export interface CallbackRequest {
 }
 
 export const CALLBACK_BODY_TYPES = ["application/x-www-form-urlencoded", "application/json"] as const;
-export type CallbackBodyType = (typeof CALLBACK_BODY_TYPES)[number];
+type CallbackBodyType = (typeof CALLBACK_BODY_TYPES)[number];
 
 /** What a form with a callback has besides. */
 export interface CallbackFields {

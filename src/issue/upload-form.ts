@@ -64,7 +64,7 @@ export function formExpiry(request: ExpiryRequest, credentials: OssCredentials, 
   return atSeconds instanceof IssueRefusal ? atSeconds : capByCredentials(atSeconds, credentials, nowMs);
 }
 
-export interface FormParts {
+interface FormParts {
   readonly located: Located;
   readonly object: PlacedObject;
   readonly credentials: OssCredentials;

@@ -1,7 +1,7 @@
 import { type KeyObject, verify } from "node:crypto";
 
 /** The only host whose keys count (oss-semantics §9.3). */
-export const PUBLIC_KEY_HOST = "gosspublic.alicdn.com";
+const PUBLIC_KEY_HOST = "gosspublic.alicdn.com";
 
 /** The key that OSS has used for years; the URL is what {@link publicKeyUrl} makes of the header. */
 export const KNOWN_PUBLIC_KEY_URL = `https://${PUBLIC_KEY_HOST}/callback_pub_key_v1.pem`;

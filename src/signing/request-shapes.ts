@@ -1,7 +1,7 @@
 import type { Operation } from "../core/operations.js";
 
 /** Which headers of the client mean something to an operation: see `request-headers.ts`. */
-export type HeaderUse = "read" | "none" | "document" | "upload";
+type HeaderUse = "read" | "none" | "document" | "upload";
 
 /** What a request must look like to be one operation of OSS: what makes it that, and what it may have besides. */
 export interface RequestShape {

@@ -14,7 +14,6 @@ import { credentialsUriProvider } from "../../src/credentials/credentials-uri.js
 import { ecsRamRoleProvider } from "../../src/credentials/ecs-ram-role.js";
 import { type OidcRoleOptions, oidcRoleProvider } from "../../src/credentials/oidc-role.js";
 import type { CredentialsProvider } from "../../src/credentials/provider.js";
-import { staticSource } from "../../src/credentials/static.js";
 import {
   type Behaviour,
   type CredentialServer,
@@ -24,6 +23,7 @@ import {
   startSts,
 } from "../support/credential-servers.js";
 import type { Teardown } from "../support/gateway.js";
+import { staticSource } from "../support/static-source.js";
 import { TEST_TLS } from "../unit/emulator/certificate.js";
 
 const { signal } = new AbortController();

@@ -11,9 +11,9 @@ import { CredentialSet } from "../../src/credentials/credential-set.js";
 import { fileProvider } from "../../src/credentials/file.js";
 import { readSecret } from "../../src/credentials/secret-ref.js";
 import type { CredentialsSource } from "../../src/credentials/source.js";
-import { staticSource } from "../../src/credentials/static.js";
 import { issuedSet, startCredentialsUri, startMetadataService, startSts } from "../support/credential-servers.js";
 import type { Teardown } from "../support/gateway.js";
+import { staticSource } from "../support/static-source.js";
 import { FakeClock } from "../unit/credentials/fake-clock.js";
 
 /** Node's timers, a hundred times as fast, and a wall clock that fits them. */

@@ -1,9 +1,9 @@
 import type { GatewayConfig } from "../../../src/config/gateway-config.js";
 import { readConfig } from "../../../src/config/read-config.js";
 import { type OssCredentials, Secret } from "../../../src/core/secret.js";
-import { staticSource } from "../../../src/credentials/static.js";
 import { Issuer } from "../../../src/issue/issuer.js";
 import { IssueRefusal } from "../../../src/issue/refusal.js";
+import { staticSource } from "../../support/static-source.js";
 
 export const NOW_MS = Date.parse("2025-01-01T00:00:00.700Z");
 export const NOW_SECONDS = Math.floor(NOW_MS / 1_000);

@@ -1,9 +1,9 @@
-import type { OssCredentials } from "../core/secret.js";
-import { CredentialSet } from "./credential-set.js";
-import { RecentSets } from "./recent-sets.js";
-import type { CredentialsSource } from "./source.js";
+import type { OssCredentials } from "../../src/core/secret.js";
+import { CredentialSet } from "../../src/credentials/credential-set.js";
+import { RecentSets } from "../../src/credentials/recent-sets.js";
+import type { CredentialsSource } from "../../src/credentials/source.js";
 
-/** A source of fixed credentials, for tests and tools. They expire where they say so. */
+/** A source of fixed credentials, for tests. They expire where they say so. */
 export function staticSource(name: string, credentials: OssCredentials): CredentialsSource {
   const sets = new RecentSets();
   sets.add(new CredentialSet(credentials), 0);
