@@ -91,6 +91,9 @@ t.test("the playlist is asked for by a URL signature alone, as a whole", async (
   for (const method of ["GET", "HEAD"]) {
     const answer = await ask(world, { method, host: "vod.test", target: master("vod"), headers });
     t.equal(answer.status, 200);
+    t.equal(answer.header("cache-control"), "private, no-store", "its signatures are for this client and a while");
+    for (const header of ["etag", "last-modified", "accept-ranges", "expires"])
+      t.equal(answer.header(header), "", header);
     const capture = answer.captures[0] as (typeof answer.captures)[0];
     t.equal(capture.method, "GET");
     const names = queryOf(capture).map(([parameter]) => parameter);

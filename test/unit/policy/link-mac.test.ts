@@ -78,3 +78,17 @@ t.test("a key does not print its secret", (t) => {
   }
   t.end();
 });
+
+t.test("a signature with something behind or in it is another, also right after a good one", async (t) => {
+  const key = new MacKey(new Secret("a secret of some length"));
+  const good = key.sign("text");
+  for (const bad of [
+    `${good.slice(0, 41)}\u{1f600}`,
+    `${good.slice(0, 42)}\u00e9`,
+    `${good} `,
+    `${good.slice(0, 42)}=`,
+  ]) {
+    t.equal(key.verifies("text", good), true);
+    t.equal(key.verifies("text", bad), false, bad);
+  }
+});

@@ -92,3 +92,13 @@ t.test("what only a lenient reader takes for a date moves nothing", async (t) =>
     t.equal(upstream.at(NOW), NOW, date);
   }
 });
+
+t.test("a difference of more than a day is shown and not believed", async (t) => {
+  const { clock: upstream, changes } = clock();
+  for (const sign of [1, -1]) {
+    upstream.observe(dateAt(NOW + sign * 25 * HOUR), NOW);
+    t.equal(upstream.skewMs, sign * 25 * HOUR);
+    t.equal(upstream.at(NOW), NOW);
+  }
+  t.strictSame(changes, []);
+});
