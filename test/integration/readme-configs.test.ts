@@ -152,3 +152,14 @@ t.test("uploads.yaml gives the form for an upload that the emulator takes", asyn
   t.equal(host, "http://upload.example.com");
   t.match(Buffer.from(fields.callback ?? "", "base64").toString(), /cb\.example\.com\/uploaded\?ossgate-bucket=/);
 });
+
+t.test("presign.yaml takes the upload that the README presigns", async (t) => {
+  const emulator = await world(t);
+  const config = configOf("presign.yaml", emulator);
+  const gateway = await startGateway(t, config);
+  const [url = ""] = await signed(t, "presign.yaml", config);
+  const { host, pathname, search } = new URL(url);
+  const bytes = head("PUT", pathname + search, ["Host", host, "Content-Length", "5"]);
+  t.equal((await answerTo(gateway.port, `${bytes}hello`)).status, 200);
+  t.equal(emulator.readObject("examplebucket", "in/a.bin").toString(), "hello");
+});
