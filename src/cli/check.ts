@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
+import { readArguments } from "./arguments.js";
 import { EXIT } from "./exit-codes.js";
 
 const USAGE = `Usage: ossgate check FILE…
@@ -17,22 +18,27 @@ Exit code: 0 good, 3 bad configuration, 2 wrong usage, 1 anything else.
  * @returns the exit code: 0 good, 3 bad configuration, 2 wrong usage, 1 a file that cannot be read
  */
 export async function check(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
+  const parsed = readArguments({
+    args: [...args],
+    options: { help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
+  if (typeof parsed === "string") return usage(parsed);
+  const { values, positionals } = parsed;
+  if (values.help === true) {
     process.stdout.write(USAGE);
     return EXIT.good;
   }
-  const option = args.find((arg) => arg.startsWith("-"));
-  if (option !== undefined || args.length === 0) {
-    process.stderr.write(
-      option === undefined ? "ossgate check: which file?\n\n" : `ossgate check: unknown option ${option}\n\n`,
-    );
-    process.stderr.write(USAGE);
-    return EXIT.usage;
-  }
+  if (positionals.length === 0) return usage("which file?");
   let worst: number = EXIT.good;
   // Bad configuration tells more than a file that could not be read.
-  for (const file of args) worst = Math.max(worst, await checkFile(file));
+  for (const file of positionals) worst = Math.max(worst, await checkFile(file));
   return worst;
+}
+
+function usage(message: string): number {
+  process.stderr.write(`ossgate check: ${message}\n\n${USAGE}`);
+  return EXIT.usage;
 }
 
 async function checkFile(file: string): Promise<number> {

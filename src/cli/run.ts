@@ -1,15 +1,16 @@
-import { parseArgs } from "node:util";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
 import { tuneGarbageCollector } from "../process/v8-tuning.js";
+import { readArguments } from "./arguments.js";
 import { readConfigFile } from "./config-file.js";
 import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate run --config FILE
 
-Serves with this configuration until SIGTERM or SIGINT. Then nothing new is accepted, what runs may finish for
-limits.shutdownTimeout, and the exit status is 0; a second signal ends it at once.
-The access log goes to standard output, everything else to standard error.
+Serves with this configuration until SIGTERM or SIGINT. Then nothing new is
+accepted, what runs may finish for limits.shutdownTimeout, and the exit status
+is 0; a second signal ends it at once. The access log goes to standard output,
+everything else to standard error.
 `;
 
 /** `ossgate run`; resolves with the exit status. */
@@ -29,19 +30,18 @@ export async function run(args: readonly string[], version: string): Promise<num
 }
 
 function parseRunArgs(args: readonly string[]): string | number {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: "string", short: "c" }, help: { type: "boolean", short: "h" } },
-    });
-    if (values.help === true) {
-      process.stdout.write(HELP);
-      return EXIT.good;
-    }
-    if (values.config !== undefined) return values.config;
-    process.stderr.write(`ossgate run: --config FILE is missing\n\n${HELP}`);
-  } catch (error) {
-    process.stderr.write(`ossgate run: ${(error as Error).message}\n\n${HELP}`);
-  }
+  const parsed = readArguments({
+    args: [...args],
+    options: { config: { type: "string", short: "c" }, help: { type: "boolean", short: "h" } },
+  });
+  if (typeof parsed === "string") return usage(parsed);
+  const { help, config } = parsed.values;
+  if (help !== true) return config ?? usage("--config FILE is missing");
+  process.stdout.write(HELP);
+  return EXIT.good;
+}
+
+function usage(message: string): number {
+  process.stderr.write(`ossgate run: ${message}\n\n${HELP}`);
   return EXIT.usage;
 }

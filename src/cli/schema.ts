@@ -1,12 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { configJsonSchema, configReference } from "../config/reference.js";
+import { readArguments } from "./arguments.js";
 import { EXIT } from "./exit-codes.js";
 
 const USAGE = `Usage: ossgate schema [--reference | --write]
 
 Prints the JSON Schema of the configuration file.
   --reference  prints the reference of all keys, a Markdown table
-  --write      writes both in a checkout: config/gateway.schema.json and the section of README.md
+  --write      writes both in a checkout: config/gateway.schema.json and the
+               section of README.md
 `;
 
 const SCHEMA_FILE = "config/gateway.schema.json";
@@ -14,17 +16,25 @@ const README_FILE = "README.md";
 const BEGIN = "<!-- config reference: begin -->";
 const END = "<!-- config reference: end -->";
 
+const FLAG = { type: "boolean" } as const;
+const OPTIONS = { help: { ...FLAG, short: "h" }, reference: FLAG, write: FLAG } as const;
+
 /**
  * `ossgate schema`: what the configuration's schema says, for editors and for readers.
  * @returns the exit code: 0 done, 2 wrong usage, 1 a file that cannot be written
  */
 export async function schema(args: readonly string[]): Promise<number> {
-  const [option, ...rest] = args;
-  if (option === "--help" || option === "-h") return print(USAGE);
-  if (option === undefined) return print(configJsonSchema());
-  if (option === "--reference" && rest.length === 0) return print(configReference());
-  if (option === "--write" && rest.length === 0) return await write();
-  process.stderr.write(`ossgate schema: unknown arguments: ${args.join(" ")}\n\n${USAGE}`);
+  const parsed = readArguments({ args: [...args], options: OPTIONS });
+  if (typeof parsed === "string") return usage(parsed);
+  const { help, reference, write } = parsed.values;
+  if (help === true) return print(USAGE);
+  if (reference === true && write === true) return usage("either --reference or --write");
+  if (write === true) return await writeBoth();
+  return print(reference === true ? configReference() : configJsonSchema());
+}
+
+function usage(message: string): number {
+  process.stderr.write(`ossgate schema: ${message}\n\n${USAGE}`);
   return EXIT.usage;
 }
 
@@ -33,7 +43,7 @@ function print(text: string): number {
   return EXIT.good;
 }
 
-async function write(): Promise<number> {
+async function writeBoth(): Promise<number> {
   try {
     await writeFile(SCHEMA_FILE, configJsonSchema());
     process.stdout.write(`${SCHEMA_FILE}: written\n`);

@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { parseDurationMs } from "../core/units.js";
 import { RESPONSE_OVERRIDES } from "../issue/parameters.js";
+import { readArguments } from "./arguments.js";
 import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate sign --config FILE [OPTION]… URL
@@ -85,36 +85,34 @@ const OPTIONS = {
   "response-content-encoding": TEXT,
 } as const;
 
-type Values = ReturnType<typeof parse>["values"];
+type Values = Exclude<ReturnType<typeof parse>, string>["values"];
 
 function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  return readArguments({ args: [...args], options: OPTIONS, allowPositionals: true });
 }
 
 /** Reads the arguments; the exit status where there is nothing more to do. */
 export function readSignOptions(args: readonly string[]): SignOptions | number {
-  try {
-    const { values, positionals } = parse(args);
-    if (values.help === true) {
-      process.stdout.write(HELP);
-      return EXIT.good;
-    }
-    const [url, ...others] = positionals;
-    if (values.config === undefined) return signUsage("--config FILE is missing");
-    if (url === undefined) return signUsage("which URL?");
-    if (others.length > 0) return signUsage("one URL at a time");
-    const request = readRequest(url, values);
-    if (typeof request === "string") return signUsage(request);
-    return {
-      config: values.config,
-      explains: values.explain === true,
-      request,
-      onlyLinks: given(values, ["prefix", "client"]),
-      onlyPresigned: given(values, ["version", "header", "credentials"]),
-    };
-  } catch (error) {
-    return signUsage((error as Error).message);
+  const parsed = parse(args);
+  if (typeof parsed === "string") return signUsage(parsed);
+  const { values, positionals } = parsed;
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    return EXIT.good;
   }
+  const [url, ...others] = positionals;
+  if (values.config === undefined) return signUsage("--config FILE is missing");
+  if (url === undefined) return signUsage("which URL?");
+  if (others.length > 0) return signUsage("one URL at a time");
+  const request = readRequest(url, values);
+  if (typeof request === "string") return signUsage(request);
+  return {
+    config: values.config,
+    explains: values.explain === true,
+    request,
+    onlyLinks: given(values, ["prefix", "client"]),
+    onlyPresigned: given(values, ["version", "header", "credentials"]),
+  };
 }
 
 /** Says what is wrong with the arguments. */

@@ -42,6 +42,11 @@ export async function serveIssue(
   answerJson(res, 200, answer);
 }
 
+/** Answers where there is no bearer secret in the configuration. */
+export function refuseAsOff(res: ServerResponse): void {
+  refuse(res, { status: 404, message: "This is off: the configuration has no admin.bearerSecret." });
+}
+
 interface Refused {
   readonly status: number;
   readonly message: string;

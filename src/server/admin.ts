@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from "node:net";
 import type { SocketAddress } from "../config/gateway-config.js";
 import { hostOf } from "../core/host.js";
-import { type AdminIssuer, isIssuePath, serveIssue } from "./admin-issue.js";
+import { type AdminIssuer, isIssuePath, refuseAsOff, serveIssue } from "./admin-issue.js";
 
 /** What the admin listener shows. */
 export interface AdminSource {
@@ -54,7 +54,7 @@ export class AdminListener {
     if (issuer != null && isIssuePath(path)) return serveIssue(path, req, res, issuer);
     // A page of another origin could reach this address by a name of its own (DNS rebinding); it has no business here.
     if (!isTrustedHost(req.headers.host)) return answer(res, 403, "Use the address of this listener, or localhost.\n");
-    if (isIssuePath(path)) return answer(res, 404, "This is off: the configuration has no admin.bearerSecret.\n");
+    if (isIssuePath(path)) return refuseAsOff(res);
     if (req.method !== "GET" && req.method !== "HEAD") return answer(res, 405, "Only GET is served here.\n");
     switch (path) {
       case "/healthz":
@@ -72,10 +72,13 @@ export class AdminListener {
         return answer(res, 200, body, contentType);
       }
       default:
-        return answer(res, 404, "Here are /metrics, /healthz and /readyz.\n");
+        return answer(res, 404, issuer == null ? PATHS : PATHS_WITH_ISSUER);
     }
   }
 }
+
+const PATHS = "Here are /metrics, /healthz and /readyz.\n";
+const PATHS_WITH_ISSUER = "Here are /metrics, /healthz, /readyz, and POST /sign and POST /policy.\n";
 
 function isTrustedHost(value: string | undefined): boolean {
   const host = hostOf(value ?? "");

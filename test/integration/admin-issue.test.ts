@@ -287,8 +287,24 @@ t.test("a good request is answered by whatever name the listener is called", asy
 t.test("without a bearer secret in the configuration there is neither", async (t) => {
   const address = await startAdmin(t, null);
   for (const path of ["/sign", "/policy"]) {
-    t.equal((await fetch(address + path, { method: "POST", headers: GOOD, body: BODY })).status, 404);
-    t.equal((await fetch(address + path)).status, 404);
+    for (const init of [{ method: "POST", headers: GOOD, body: BODY }, {}]) {
+      const response = await fetch(address + path, init);
+      t.match([response.status, response.headers.get("content-type")], [404, "application/json"]);
+      t.match(await response.json(), { error: /admin\.bearerSecret/ });
+    }
+  }
+});
+
+t.test("a path that there is not is answered with those that there are", async (t) => {
+  for (const [issuer, isOn] of [
+    [{}, true],
+    [null, false],
+  ] as const) {
+    const response = await fetch(`${await startAdmin(t, issuer)}/nope`);
+    const text = await response.text();
+    t.equal(response.status, 404);
+    for (const path of ["/metrics", "/healthz", "/readyz"]) t.ok(text.includes(path), path);
+    for (const path of ["/sign", "/policy"]) t.equal(text.includes(path), isOn, path);
   }
 });
 

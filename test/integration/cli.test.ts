@@ -85,6 +85,28 @@ t.test("wrong options of run are wrong usage", async (t) => {
   }
 });
 
+t.test("an option that there is not is named, without advice that does not help", async (t) => {
+  for (const command of ["run", "check", "sign", "schema"]) {
+    const ended = await runProgram(t, [command, "--expres", "1h"]);
+    t.match(ended, { code: 2, stdout: "" }, command);
+    const [first, second, third] = ended.stderr.split("\n");
+    t.strictSame([first, second], [`ossgate ${command}: unknown option '--expres'`, ""]);
+    t.match(third, new RegExp(`^Usage: ossgate ${command}\\b`));
+  }
+  const { stderr } = await runProgram(t, ["run", "--config", "--nope"]);
+  t.match(stderr, /^ossgate run: [^\n]*--config[^\n]*\n\nUsage/);
+});
+
+t.test("the help of these commands fits into 80 columns", async (t) => {
+  for (const command of ["run", "check", "sign", "schema"]) {
+    const { stdout } = await runProgram(t, [command, "--help"]);
+    t.strictSame(
+      stdout.split("\n").filter((line) => line.length > 80),
+      [],
+    );
+  }
+});
+
 t.test("run refuses a bad configuration with a line for each problem, and listens nowhere", async (t) => {
   const bad = configOf("127.0.0.1:0")
     .replace("region: cn-hangzhou", "regoin: cn-hangzhou")
