@@ -1,6 +1,8 @@
+import { isIPv6 } from "node:net";
 import { addressesOverlap, formatSocketAddress } from "./address.js";
 import type { SocketAddress } from "./gateway-config.js";
 import type { ConfigDraft, Report } from "./report.js";
+import { isLoopback } from "./values-credentials.js";
 
 /** Names and addresses of listeners, and the admin address, which clients must not reach. */
 export function checkListeners(draft: ConfigDraft, report: Report): void {
@@ -20,6 +22,18 @@ export function checkListeners(draft: ConfigDraft, report: Report): void {
     });
   });
   checkAdmin(draft, report);
+  warnAboutPlainBearer(draft, report);
+}
+
+/** The admin listener has no TLS, and whoever has the secret has links and signatures made. */
+function warnAboutPlainBearer({ admin }: ConfigDraft, report: Report): void {
+  const host = admin?.address?.host;
+  if (host === undefined || !report.source.has(["admin", "bearerSecret"])) return;
+  if (isLoopback(isIPv6(host) ? `[${host}]` : host)) return;
+  report.warning(["admin", "address"], {
+    expected: "an address of this machine alone, with admin.bearerSecret",
+    hint: "It is plain HTTP: whoever reads it on the way gets the secret, and signatures with it.",
+  });
 }
 
 function checkAdmin(draft: ConfigDraft, report: Report): void {

@@ -131,13 +131,22 @@ export function mapOf<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.
   return z.strictObject(shape, { error }).register(typeNames, { type: "map" });
 }
 
-/** A map with other keys for each value of its key `type`, which every variant has as {@link oneOf} a single word. */
-export function variantsOf<const S extends readonly [z.ZodObject, ...z.ZodObject[]]>(variants: S, what: string) {
+/**
+ * A map with other keys for each value of its key `type`, which every variant has as {@link oneOf} a single word.
+ * @param hint what to do about a map of another `type`, or of none; `""` leaves it to the nearest word
+ */
+export function variantsOf<const S extends readonly [z.ZodObject, ...z.ZodObject[]]>(
+  variants: S,
+  what: string,
+  hint: (written: Readonly<Record<string, unknown>>) => string,
+) {
   const words = variants.flatMap((variant) => (variant.shape.type as z.ZodEnum).options as string[]);
   const error = (issue: { readonly code?: string; readonly input?: unknown }): string => {
     if (issue.code !== "invalid_union") return `${what} with a type: ${words.join(", ")}`;
-    const written = (issue.input as { readonly type?: unknown }).type;
-    return joinMessage(`one of ${words.join(", ")}`, typeof written === "string" ? wordHint(written, words, {}) : "");
+    const written = issue.input as Readonly<Record<string, unknown>>;
+    const special = hint(written);
+    const near = typeof written.type === "string" ? wordHint(written.type, words, { hint: () => special }) : special;
+    return joinMessage(`one of ${words.join(", ")}`, near);
   };
   const union = z.discriminatedUnion("type", variants, { error });
   typeNames.add(union as z.ZodType, { type: "map" });

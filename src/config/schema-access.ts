@@ -36,7 +36,11 @@ const secureLink = mapOf({
 export const DEFAULT_MAX_AGE = "12h";
 
 const links = mapOf({
-  secret: required(secretRef(), "The secret that signs and checks links, at least 16 bytes.", { env: "LINK_SECRET" }),
+  secret: required(
+    secretRef(),
+    "The secret that signs and checks links, at least 16 bytes. The relative path of a file begins at the working directory, here as everywhere.",
+    { env: "LINK_SECRET" },
+  ),
   previousSecrets: withDefault(
     listOf(secretRef(), "secrets, each { env: NAME } or { file: PATH }"),
     [],

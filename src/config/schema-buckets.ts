@@ -100,7 +100,7 @@ export const bucketSchema = mapOf({
   caFile: optional(
     textLeaf({ type: "path", expected: "the path of a PEM file", parse: values.parsePemPath }),
     "none",
-    "A PEM file of authorities that are trusted for this bucket, besides those that Node trusts.",
+    "A PEM file of authorities that are trusted for this bucket, besides those that Node trusts. A relative path begins at the working directory.",
     "/etc/ossgate/tls/private-ca.pem",
   ),
   dns: withDefault(dns, {}, "How the endpoint's name becomes addresses."),

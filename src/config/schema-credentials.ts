@@ -59,7 +59,7 @@ const file = mapOf({
   ),
   path: required(
     textLeaf({ type: "path", expected: "the path of a JSON file", parse: parseFilePath("the path of a JSON file") }),
-    "Where the file is. `$CREDENTIALS_DIRECTORY` at the beginning stands for systemd's directory of credentials.",
+    "Where the file is; a relative path begins at the working directory. `$CREDENTIALS_DIRECTORY` at the beginning stands for systemd's directory of credentials.",
     "/run/credentials/ossgate.service/oss.json",
   ),
 });
@@ -140,7 +140,7 @@ const oidcRole = mapOf({
   tokenFile: optional(
     textLeaf({ type: "path", expected: TOKEN_FILE_EXPECTED, parse: parseFilePath(TOKEN_FILE_EXPECTED) }),
     "`ALIBABA_CLOUD_OIDC_TOKEN_FILE`",
-    "Where the token is; read again each time.",
+    "Where the token is; a relative path begins at the working directory. Read again each time.",
     "/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token",
   ),
   sessionName: sessionName(),
@@ -170,7 +170,27 @@ const defaultChain = mapOf({
   ),
 });
 
+export const KEYS_HINT =
+  "A secret is never written here: { type: env } or { type: file, path: PATH } says where it is.";
+
+/** Whether a key of credentials, spelt in any way, would hold a secret. */
+export function isSecretKey(key: string): boolean {
+  return /accesskey|secret|token|password/i.test(key.replace(/[-_]/g, ""));
+}
+
+const KEYS_TYPE = /^(?:static|inline|literal|plain|ak|keys?|accesskeys?)$/i;
+const ECS_TYPE = /^(?:ecs|ram|instance|imds|metadata)/i;
+
+/** What other programs call kinds of credentials. */
+function typeHint(written: Readonly<Record<string, unknown>>): string {
+  const type = typeof written.type === "string" ? written.type.replace(/[-_ ]/g, "") : "";
+  if (KEYS_TYPE.test(type)) return KEYS_HINT;
+  if (ECS_TYPE.test(type)) return "Did you mean ecsRamRole?";
+  return Object.keys(written).some((key) => isSecretKey(key) && key !== "tokenFile") ? KEYS_HINT : "";
+}
+
 export const credentialsSchema = variantsOf(
   [env, file, ecsRamRole, assumeRole, oidcRole, credentialsUri, defaultChain],
   "a map",
+  typeHint,
 );

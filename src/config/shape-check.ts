@@ -4,6 +4,7 @@ import { nearest } from "./nearest.js";
 import { type Path, type Problem, quote } from "./problem.js";
 import { splitMessage } from "./refusal.js";
 import { configSchema } from "./schema.js";
+import { isSecretKey, KEYS_HINT } from "./schema-credentials.js";
 import type { Source } from "./source.js";
 import { type SchemaKey, schemaKeys } from "./walk-schema.js";
 
@@ -43,7 +44,6 @@ function unknownKey(parent: Path, key: string, source: Source): Problem {
 }
 
 const LATER_HINT = "This version does not have it yet; take it out.";
-const SECRET_HINT = "A secret is never written here: { type: env } or { type: file, path: PATH } says where it is.";
 
 /** @param here all keys of the section, those of other types too */
 function unknownKeyHint(key: string, known: readonly string[], here: readonly SchemaKey[]): string {
@@ -51,7 +51,7 @@ function unknownKeyHint(key: string, known: readonly string[], here: readonly Sc
   const types = here.flatMap(({ name, variant }) => (name === key && variant !== null ? variant : []));
   if (types.length > 0) return `It belongs to type: ${types.join(" or ")}.`;
   const isOfCredentials = here.some(({ variant }) => variant !== null);
-  if (isOfCredentials && /accesskey|secret|token|password/i.test(key.replace(/[-_]/g, ""))) return SECRET_HINT;
+  if (isOfCredentials && isSecretKey(key)) return KEYS_HINT;
   const near = nearest(key, known);
   if (near !== null) return `Did you mean ${near}?`;
   const elsewhere = KEYS.find((candidate) => candidate.name === key);

@@ -95,6 +95,33 @@ const REFUSED: readonly [claim: string, line: string, problems: readonly string[
     [`g.yaml:4:19: credentials.reader.type: expected one of ${TYPES}, found "ecsramrole". Write ecsRamRole.`],
   ],
   [
+    "keys, under the name that other programs have for them",
+    "  reader: { type: static, accessKeyId: LTAI5tHunter2, accessKeySecret: hunter2 }",
+    [
+      `g.yaml:4:19: credentials.reader.type: expected one of ${TYPES}, found "static". A secret is never written here: { type: env } or { type: file, path: PATH } says where it is.`,
+    ],
+  ],
+  [
+    "keys of an unknown type",
+    "  reader: { type: mine, access-key-id: hunter2, secret: hunter2 }",
+    [`g.yaml:4:19: credentials.reader.type: expected one of ${TYPES}, found "mine". A secret is never written here: `],
+  ],
+  [
+    "keys without a type",
+    "  reader: { accessKeyId: hunter2 }",
+    [
+      `g.yaml:4:3: credentials.reader.type: expected one of ${TYPES}, found no such key. A secret is never written here: `,
+    ],
+  ],
+  [
+    "the role of the instance under another name",
+    "  reader: { type: ramRole }\n  other: { type: ecs }",
+    [
+      `g.yaml:4:19: credentials.reader.type: expected one of ${TYPES}, found "ramRole". Did you mean ecsRamRole?`,
+      `g.yaml:5:18: credentials.other.type: expected one of ${TYPES}, found "ecs". Did you mean ecsRamRole?`,
+    ],
+  ],
+  [
     "a misspelt type",
     "  reader: { type: asumeRole }",
     [`g.yaml:4:19: credentials.reader.type: expected one of ${TYPES}, found "asumeRole". Did you mean assumeRole?`],
@@ -266,6 +293,23 @@ const WARNED: readonly [claim: string, lines: Lines, warnings: readonly string[]
     [
       'g.yaml:4:40: credentials.reader.url: warning: expected https, or an address of this machine, found "http://creds.example.com/a". Credentials pass there without encryption.',
     ],
+  ],
+  [
+    "a bearer secret on an address that others reach",
+    { 1: 'admin: { address: "0.0.0.0:9180", bearerSecret: { env: A } }\nlisteners:' },
+    [
+      'g.yaml:1:19: admin.address: warning: expected an address of this machine alone, with admin.bearerSecret, found "0.0.0.0:9180". It is plain HTTP: whoever reads it on the way gets the secret, and signatures with it.',
+    ],
+  ],
+  [
+    "a bearer secret on an address of this machine",
+    { 1: 'admin: { address: "[::1]:9180", bearerSecret: { env: A } }\nlisteners:' },
+    [],
+  ],
+  [
+    "an admin address that others reach, for metrics alone",
+    { 1: 'admin: { address: "0.0.0.0:9180" }\nlisteners:' },
+    [],
   ],
   ["a credentials URI of this machine", { 4: '  reader: { type: credentialsUri, url: "http://[::1]:80/a" }' }, []],
 ];
