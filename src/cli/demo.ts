@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { parseArgs } from "node:util";
 import { formatSocketAddress, parseSocketAddress } from "../config/address.js";
 import type { GatewayConfig, SocketAddress } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
@@ -13,10 +12,12 @@ import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
 import { tuneGarbageCollector } from "../process/v8-tuning.js";
 import { presignV1Url, presignV4Url } from "../signing/sign.js";
+import { readArguments } from "./arguments.js";
 import { DEMO, fillDemoBuckets } from "./demo-objects.js";
 import { EXIT } from "./exit-codes.js";
 
-const HELP = `Usage: ossgate demo [--listen ADDRESS] [--emulator ADDRESS] [--admin ADDRESS] [--access-log]
+const HELP = `Usage: ossgate demo [--listen ADDRESS] [--emulator ADDRESS]
+                    [--admin ADDRESS] [--access-log]
 
 Starts an OSS emulator with sample objects and a gateway before it, and prints
 lines to try. Ctrl-C ends it. An ADDRESS is ip:port; port 0 takes a free one.
@@ -91,7 +92,7 @@ async function startGateway(options: DemoOptions, emulator: Emulator, version: s
 
 function parseDemoArgs(args: readonly string[]): DemoOptions | number {
   try {
-    const { values } = parseArgs({
+    const read = readArguments({
       args: [...args],
       options: {
         emulator: { type: "string", default: "127.0.0.1:9090" },
@@ -101,6 +102,8 @@ function parseDemoArgs(args: readonly string[]): DemoOptions | number {
         help: { type: "boolean", short: "h" },
       },
     });
+    if (typeof read === "string") throw new Error(read);
+    const { values } = read;
     if (values.help === true) {
       process.stdout.write(HELP);
       return EXIT.good;
