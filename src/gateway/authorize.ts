@@ -7,7 +7,7 @@ import type { CompiledLinks, CompiledRoute, CompiledSigning } from "../route/com
 import { parseQuery } from "../signing/canonical.js";
 import { isKnownParameter } from "../signing/request-parameters.js";
 import type { QueryPairs } from "../signing/types.js";
-import { type ClientSignature, clientSignature, isRelayed } from "./client-signature.js";
+import { type ClientSignature, clientSignature, isRelayed, signsItsRequest } from "./client-signature.js";
 import type { RequestContext } from "./request-context.js";
 
 /**
@@ -16,6 +16,7 @@ import type { RequestContext } from "./request-context.js";
  */
 export function authorize(ctx: RequestContext): Denial | null {
   const { access, links, signing } = ctx.route as CompiledRoute;
+  if (ctx.rawPath.includes("+") && mayBeAnothersPath(ctx)) return PLUS_IS_AMBIGUOUS.denial;
   if (access === null && signing === null) return null;
   const rawLink = links === null ? null : takeLink(ctx, links);
   // A browser shows nobody's credentials with it, and OSS tells nothing of the object (oss-semantics §6.3).
@@ -45,12 +46,18 @@ function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSig
     ctx.rawPath = ctx.rawPath.replaceAll("+", "%20");
     ctx.path = decodePath(ctx.rawPath);
     // The route was chosen by the path with its plus; with the space it may be another's to guard.
-    if (ctx.gateway.table.find(ctx.host, ctx.path) !== ctx.route) return PLUS_CHANGES_ROUTE;
+    if (ctx.gateway.table.find(ctx.host, ctx.path) !== ctx.route) return PLUS_IS_AMBIGUOUS;
   }
   return ctx.signatureClass === "anonymous" || ctx.isRelayed ? { kind: "none" } : clientSignature(ctx, signing);
 }
 
-const PLUS_CHANGES_ROUTE: ClientSignature = Object.freeze({
+/** A raw plus is relayed as it is, and OSS is reported to read it as a space: of a route that is guarded, perhaps. */
+function mayBeAnothersPath(ctx: RequestContext): boolean {
+  const found = ctx.gateway.table.find(ctx.host, decodePath(ctx.rawPath.replaceAll("+", "%20")));
+  return found !== null && found !== ctx.route && found.access !== null;
+}
+
+const PLUS_IS_AMBIGUOUS: Extract<ClientSignature, { kind: "refused" }> = Object.freeze({
   kind: "refused",
   denial: Object.freeze({
     code: "MALFORMED_TARGET",
@@ -76,7 +83,7 @@ function parametersThatCount(ctx: RequestContext): QueryPairs {
   if (ctx.isRelayed || ctx.hasVerifiedSignature) return [];
   const pairs = parseQuery(ctx.rawQuery);
   if ((ctx.route as CompiledRoute).signing !== null) return pairs.filter(([name]) => isKnownParameter(name));
-  return ctx.signatureClass === "anonymous" || ctx.signatureClass === "post-form" ? pairs : [];
+  return signsItsRequest(ctx) ? [] : pairs;
 }
 
 function admitting(link: Extract<LinkVerdict, { ok: true }>): RequestContext["link"] {

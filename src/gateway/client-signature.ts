@@ -2,7 +2,7 @@ import type { Denial } from "../core/errors.js";
 import type { LinkVerdict } from "../policy/link-verdict.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { parseQuery, queryValue } from "../signing/canonical.js";
-import type { Verdict } from "../signing/types.js";
+import type { SignatureClass, Verdict } from "../signing/types.js";
 import { verifyRequest } from "../signing/verify.js";
 import { clientKey, locate } from "./locate.js";
 import type { RequestContext } from "./request-context.js";
@@ -23,6 +23,20 @@ const NOT_ALLOWED: ClientSignature = Object.freeze({
       "This route signs for its clients and takes no signed requests. Send the request without a signature, or set clientSignatures on the route.",
   }),
 });
+
+/** All that a signature in a URL must have; OSS refuses one with less (oss-semantics §2.2–§2.4). */
+const PARTS_OF_URL: Partial<Record<SignatureClass, readonly string[]>> = {
+  "v1-url": ["OSSAccessKeyId", "Expires", "Signature"],
+  "v2-url": ["x-oss-access-key-id", "x-oss-expires", "x-oss-signature"],
+  "v4-url": ["x-oss-credential", "x-oss-date", "x-oss-expires", "x-oss-signature"],
+};
+
+/** Whether the request carries a whole OSS signature of its own, which then covers what it asks for. */
+export function signsItsRequest({ signatureClass, rawQuery }: RequestContext): boolean {
+  if (signatureClass === "anonymous" || signatureClass === "post-form") return false;
+  const query = parseQuery(rawQuery);
+  return PARTS_OF_URL[signatureClass]?.every((name) => queryValue(query, name) !== undefined) ?? true;
+}
 
 /** Whether what the client signed goes upstream as it is: a URL that OSS signed with our key in a playlist does not. */
 export function isRelayed(ctx: RequestContext, { clientSignatures, source }: CompiledSigning): boolean {
@@ -61,6 +75,9 @@ export function clientSignature(ctx: RequestContext, signing: CompiledSigning): 
   };
 }
 
+/** A request without a key is on the bucket, and a signature for the prefix itself is none for it. */
+const withPrefix = (keyPrefix: string, key: string): string => (key === "" ? "" : keyPrefix + key);
+
 /** OSS signs a playlist's URLs for GET; like a link of ours, such a URL admits HEAD too. */
 function verifySegment(ctx: RequestContext, signing: CompiledSigning): Verdict {
   const key = signedKey(ctx);
@@ -81,7 +98,7 @@ function signedExpirySeconds(ctx: RequestContext): number {
  */
 function signedKey(ctx: RequestContext): string {
   const { choice, keyPrefix } = ctx.route as CompiledRoute;
-  if (ctx.signatureClass.endsWith("-url")) return keyPrefix + clientKey(ctx);
+  if (ctx.signatureClass.endsWith("-url")) return withPrefix(keyPrefix, clientKey(ctx));
   return choice === null ? ctx.path.slice(1) : clientKey(ctx);
 }
 

@@ -17,8 +17,9 @@ const ENDPOINT_ELEMENTS = /<((?:Extranet|Intranet)?Endpoint)>[^<]*<\/\1>/g;
 export function clientXml(ctx: RequestContext, body: Buffer): string {
   const text = body.toString("utf8");
   const isUrlEncoded = text.includes("<EncodingType>url</EncodingType>");
-  return text.replaceAll(ENDPOINT_ELEMENTS, "").replace(KEY_ELEMENTS, (_whole, name: string, value: string) => {
+  return text.replaceAll(ENDPOINT_ELEMENTS, "").replace(KEY_ELEMENTS, (whole: string, name: string, value: string) => {
     const plain = unescapeXml(value);
+    if (name === "Location" && !text.includes("<CompleteMultipartUploadResult")) return whole;
     const ours = name === "Location" ? clientUrl(ctx) : withoutPrefix(ctx, plain, isUrlEncoded);
     return `<${name}>${escapeXml(ours)}</${name}>`;
   });

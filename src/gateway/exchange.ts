@@ -134,7 +134,7 @@ export class RequestExchange implements ExchangeSink {
     const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
       this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
-      this.#limitCollecting();
+      this.#limitCollecting(whole.deadlineFactor ?? 1);
       return;
     }
     const filtered = filterResponseHeaders(ctx, status, rawHeaders);
@@ -184,12 +184,12 @@ export class RequestExchange implements ExchangeSink {
   }
 
   /** Small answers are read as a whole, and an upstream that drips must not hold a client for hours. */
-  #limitCollecting(): void {
-    const { headersMs } = (this.#ctx.bucket as CompiledBucket).upstream.options.timeouts;
+  #limitCollecting(factor: number): void {
+    const limitMs = factor * (this.#ctx.bucket as CompiledBucket).upstream.options.timeouts.headersMs;
     this.#deadline = setTimeout(() => {
       this.abort();
-      this.#giveUp(new GatewayError("UPSTREAM_BODY_TIMEOUT", `The answer was not complete after ${headersMs} ms.`));
-    }, headersMs);
+      this.#giveUp(new GatewayError("UPSTREAM_BODY_TIMEOUT", `The answer was not complete after ${limitMs} ms.`));
+    }, limitMs);
   }
 
   #collect({ whole, collector }: CollectedAnswer, chunk: Buffer): boolean {

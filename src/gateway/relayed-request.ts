@@ -1,6 +1,7 @@
 import { type Denial, GatewayError } from "../core/errors.js";
 import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValue } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import { signsItsRequest } from "./client-signature.js";
 import { locate } from "./locate.js";
 import type { RequestContext } from "./request-context.js";
 import { chooseHost } from "./upstream-host.js";
@@ -50,7 +51,7 @@ function checkSignatureSurvives(ctx: RequestContext, route: CompiledRoute): void
 }
 
 /** Headers that name a second key, which the prefix would not be put before. */
-const NAMES_ANOTHER_KEY: readonly string[] = ["x-oss-copy-source", "x-oss-symlink-target"];
+const NAMES_ANOTHER_KEY: readonly string[] = ["x-oss-copy-source", "x-oss-symlink-target", "x-amz-copy-source"];
 
 function checkStaysInside(ctx: RequestContext): void {
   const name = NAMES_ANOTHER_KEY.find((header) => headerValue(ctx.req.rawHeaders, header) !== undefined);
@@ -62,17 +63,17 @@ function checkStaysInside(ctx: RequestContext): void {
 }
 
 /** What a link does not cover may say how an object is stored, and nothing that makes another call of the request. */
-const BESIDE_A_LINK = /^(?:x-oss-meta-.*|x-oss-forbid-overwrite|x-oss-hash-crc64ecma)$/;
+const BESIDE_A_LINK = /^x-oss-(?:meta-.*|forbid-overwrite|hash-crc64ecma|range-behavior|multi-range-behavior)$/;
 
 /**
  * A link signs the method, the path and the parameters; with `x-oss-copy-source` or an ACL a link for one upload would be
  * one for reading the bucket. What the client itself signed is covered by that.
  */
 export function checkLinkedHeaders(ctx: RequestContext, headers: HeaderList): void {
-  if (ctx.link === null || ctx.hasVerifiedSignature || ctx.signatureClass !== "anonymous") return;
+  if (ctx.link === null || ctx.hasVerifiedSignature || signsItsRequest(ctx)) return;
   for (let i = 0; i < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
-    if (!name.startsWith("x-oss-") || BESIDE_A_LINK.test(name)) continue;
+    if (!/^x-(?:oss|amz)-/.test(name) || BESIDE_A_LINK.test(name)) continue;
     throw new GatewayError("HEADER_NOT_ALLOWED", `The link does not cover ${name}, which would change what is done.`);
   }
 }

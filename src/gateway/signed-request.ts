@@ -132,17 +132,22 @@ const NOT_FOR_PLAYLISTS: ReadonlySet<string> = new Set([
   "accept-encoding",
 ]);
 
+/** What may be asked of a playlist as such; with any other parameter it is another call on the object. */
+function isOfPlaylist([name]: QueryPairs[number]): boolean {
+  return name.startsWith("response-") || name === "versionId";
+}
+
 function asPlaylist(ctx: RequestContext, draft: Draft): SignedDraft | null {
   const { hls } = ctx.route as CompiledRoute;
   const isRead = draft.method === "GET" || draft.method === "HEAD";
-  if (hls === null || !isRead || !isPlaylistPath(ctx.path)) return null;
+  if (hls === null || !isRead || !isPlaylistPath(ctx.path) || !draft.query.every(isOfPlaylist)) return null;
   const headers = withoutHeaders(draft.headers, NOT_FOR_PLAYLISTS);
   if (hls.mode === "rewrite") {
     // The length of the answer is known only when it has been rewritten.
     const rawTarget = targetOf(draft.key, draft.query);
     return { ...draft, method: "GET", headers, rawTarget, playlist: hls, urlExpiresSeconds: null, answersXml: false };
   }
-  const query: QueryPairs = [["x-oss-process", "hls/sign"]];
+  const query: QueryPairs = [...draft.query, ["x-oss-process", "hls/sign"]];
   const rawTarget = targetOf(draft.key, query);
   const urlExpiresSeconds = playlistExpirySeconds(ctx, hls.ttlMs);
   return { ...draft, method: "GET", query, headers, rawTarget, playlist: null, urlExpiresSeconds, answersXml: false };

@@ -13,6 +13,8 @@ export interface UpstreamAnswer {
 /** What becomes of an answer that is small enough to be read before the client gets any of it. */
 export interface WholeAnswer {
   readonly maxBytes: number;
+  /** How often `timeouts.headers` it may take from its head to its end; once when absent. */
+  readonly deadlineFactor?: number;
   /** Where it is larger than that. */
   readonly tooLargeCode: ErrorCode;
   /**
@@ -23,19 +25,23 @@ export interface WholeAnswer {
   finish(ctx: RequestContext, answer: UpstreamAnswer): "done" | "again";
 }
 
-const BODY_HEADERS: ReadonlySet<string> = new Set([
+const OF_THE_BYTES = [
   "content-length",
   "content-type",
   "content-encoding",
   "content-md5",
   "content-range",
   "accept-ranges",
-  "etag",
-  "last-modified",
-  "x-oss-hash-crc64ecma",
-]);
+];
+const FRAMING_HEADERS: ReadonlySet<string> = new Set(OF_THE_BYTES);
+const BODY_HEADERS: ReadonlySet<string> = new Set([...OF_THE_BYTES, "etag", "last-modified", "x-oss-hash-crc64ecma"]);
 
 /** The filtered head of an answer whose body is replaced, without what described it. */
 export function withoutBodyHeaders(ctx: RequestContext, status: number, headers: HeaderList): string[] {
   return withoutHeaders(filterResponseHeaders(ctx, status, headers), BODY_HEADERS);
+}
+
+/** The same for a document about an object: what describes the object stays. */
+export function withoutFraming(ctx: RequestContext, status: number, headers: HeaderList): string[] {
+  return withoutHeaders(filterResponseHeaders(ctx, status, headers), FRAMING_HEADERS);
 }

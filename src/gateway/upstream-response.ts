@@ -63,12 +63,12 @@ export function rewriteLocation(ctx: RequestContext, location: string): string {
 /** Whether a rewritten `Location` names nothing that is our side's: OSS's hosts, and paths that the client cannot reach. */
 function isForClients(ctx: RequestContext, location: string, upstream: string): boolean {
   const [, authority] = ABSOLUTE.exec(location) ?? [];
+  const isBound = (ctx.route as CompiledRoute).rawKeyPrefix !== "";
   if (authority === undefined) {
-    const isBound = (ctx.route as CompiledRoute).rawKeyPrefix !== "";
     return location.startsWith("/") && !location.startsWith("//") && !(isBound && location === upstream);
   }
   const host = hostOf(authority);
-  if (authority === ctx.rawHost) return true;
+  if (authority === ctx.rawHost) return !(isBound && location === upstream);
   return host !== null && !(ctx.bucket as CompiledBucket).ownHosts.has(host) && !host.endsWith(".aliyuncs.com");
 }
 

@@ -6,7 +6,7 @@ import { isAuthFailure, isCredentialFailure, type OssError, readOssError, toldEl
 import type { RequestContext } from "./request-context.js";
 import { ecElements, ossErrorXml, sendWhole } from "./respond.js";
 import { playlistAnswer } from "./serve-playlist.js";
-import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders } from "./upstream-answer.js";
+import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders, withoutFraming } from "./upstream-answer.js";
 
 /**
  * Which answers are collected: on routes that the gateway signs, those that could tell a client what is ours
@@ -32,13 +32,16 @@ const UPSTREAM_ERROR: WholeAnswer = {
   finish(ctx, answer) {
     const { clock } = ctx.bucket as CompiledBucket;
     clock.observe(headerValue(answer.headers, "date") ?? "", Date.now());
-    const error = readOssError(answer.headers, answer.body);
-    noteRequestId(ctx, answer.headers, error);
-    if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);
-    respondOssError(ctx, answer, error);
-    return "done";
+    return finishError(ctx, answer, readOssError(answer.headers, answer.body));
   },
 };
+
+function finishError(ctx: RequestContext, answer: UpstreamAnswer, error: OssError | null): "done" | "again" {
+  noteRequestId(ctx, answer.headers, error);
+  if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);
+  respondOssError(ctx, answer, error);
+  return "done";
+}
 
 /** Where it leads is in the head; the document beside it would name OSS's endpoint (oss-semantics §1.3). */
 const REDIRECT: WholeAnswer = {
@@ -53,21 +56,19 @@ const REDIRECT: WholeAnswer = {
 /** A list of 1,000 keys of 1,023 bytes, each byte written as `%XX`, with what stands around them. */
 const MAX_XML_BYTES = 8 * KIB * KIB;
 
-const ERROR_DOCUMENT = /^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>)?\s*<Error>/;
+/** Its root is an error, whatever stands before: OSS may send blanks to keep a slow call's connection. */
+const ERROR_DOCUMENT = /^\s*(?:<\?[^>]*\?>\s*|<!--[\s\S]*?-->\s*)*<Error>/;
 
 const XML_ANSWER: WholeAnswer = {
   maxBytes: MAX_XML_BYTES,
+  // Putting a large upload together takes OSS minutes.
+  deadlineFactor: 10,
   tooLargeCode: "UPSTREAM_BAD_RESPONSE",
   finish(ctx, answer) {
     const { status, headers, body } = answer;
     // Some calls answer 200 before they know how they end.
-    const error = ERROR_DOCUMENT.test(body.toString("latin1", 0, 200)) ? readOssError(headers, body) : null;
-    if (error !== null) {
-      noteRequestId(ctx, headers, error);
-      respondOssError(ctx, answer, error);
-      return "done";
-    }
-    const kept = withoutBodyHeaders(ctx, status, headers);
+    if (ERROR_DOCUMENT.test(body.toString("utf8"))) return finishError(ctx, answer, readOssError(headers, body));
+    const kept = withoutFraming(ctx, status, headers);
     kept.push("Content-Type", headerValue(headers, "content-type") ?? "application/xml");
     sendWhole(ctx, status, kept, clientXml(ctx, body));
     return "done";
@@ -116,20 +117,24 @@ function respondOssError(ctx: RequestContext, { status, headers }: UpstreamAnswe
         ? ecElements(ctx.ossEc ?? null)
         : [
             ...keyElement(ctx, error),
-            ...toldElements(error).map(([name, text]) => [name, withoutOurs(ctx, text)] as const),
+            ...toldElements(error).map(
+              ([name, text]) => [name, isOfTheCode(name) ? text : withoutOurs(ctx, text)] as const,
+            ),
           ],
   });
   sendWhole(ctx, status, kept, xml);
 }
 
-const RESOURCE_NAME = /acs:[A-Za-z0-9:*/._-]+/g;
+const isOfTheCode = (element: string): boolean => element === "EC" || element === "RecommendDoc";
+
+const RESOURCE_NAME = /acs:[^\s"'<>,]+/g;
 
 /** A message in which nothing names our key, our role or the route's prefix. */
 function withoutOurs(ctx: RequestContext, message: string): string {
-  const { keyPrefix } = ctx.route as CompiledRoute;
-  const masked = ctx.signedWith === "" ? message : message.replaceAll(ctx.signedWith, "***");
-  const named = masked.replaceAll(RESOURCE_NAME, "***");
-  return keyPrefix === "" ? named : named.replaceAll(keyPrefix, "");
+  const { keyPrefix, rawKeyPrefix } = ctx.route as CompiledRoute;
+  const own = keyPrefix === "" ? message : message.replaceAll(keyPrefix, "").replaceAll(rawKeyPrefix, "");
+  const masked = ctx.signedWith === "" ? own : own.replaceAll(ctx.signedWith, "***");
+  return masked.replaceAll(RESOURCE_NAME, "***");
 }
 
 /** The key as the client wrote it: without the route's prefix. */

@@ -23,7 +23,7 @@ export function presignProblem(route: RouteConfig): IssueRefusal | null {
       `Route ${name} signs for its clients and refuses presigned URLs. Set its clientSignatures to relay or verify.`,
     );
   }
-  // The gateway verifies the key that the client wrote, and makes the one at OSS of it afterwards.
+  // The gateway verifies the key that it reads, and that is what is signed.
   if (auth === "sign" && clientSignatures === "verify") return null;
   const changes = stripPrefix && match.pathPrefix !== "/" ? "stripPrefix" : "keyPrefix";
   if (changes === "keyPrefix" && keyPrefix === "") return null;

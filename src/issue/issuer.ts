@@ -188,8 +188,7 @@ export class Issuer {
 /** A form is posted to the root of its bucket. */
 function formPlaceProblem({ route, url }: Located, key: string): IssueRefusal | null {
   const { name, stripPrefix } = route.config;
-  const isRoot = key === "" || (stripPrefix && `/${key}`.replace(/\/$/, "") === route.pathPrefix);
-  if (isRoot) return null;
+  if (key === "") return null;
   if (route.pathPrefix !== "" && !stripPrefix) {
     return new IssueRefusal(
       422,

@@ -13,7 +13,7 @@ import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transpor
 import { compileRoutes } from "./compile.js";
 import type { CompiledRoute } from "./compiled-route.js";
 import type { RouteTable } from "./table.js";
-import { UpstreamClock } from "./upstream-clock.js";
+import { type ClockState, UpstreamClock } from "./upstream-clock.js";
 
 /** One generation of the configuration, compiled: what requests are served with. */
 export class Runtime {
@@ -136,15 +136,13 @@ function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
   };
 }
 
-function clockEvents(bucket: string, log: Logger): (skewMs: number, isCorrecting: boolean) => void {
-  return (skewMs, isCorrecting) => {
-    const skewSeconds = Math.round(skewMs / 1_000);
-    if (isCorrecting)
-      log.warn(
-        { bucket, skewSeconds },
-        "the clock differs from that of OSS, which is signed with; set this machine's clock",
-      );
-    else log.info({ bucket, skewSeconds }, "the clock agrees with that of OSS again");
+function clockEvents(bucket: string, log: Logger): (skewMs: number, state: ClockState) => void {
+  return (skewMs, state) => {
+    const fields = { bucket, skewSeconds: Math.round(skewMs / 1_000) };
+    if (state === "agrees") log.info(fields, "the clock agrees with that of OSS again");
+    else if (state === "corrected") {
+      log.warn(fields, "the clock differs from that of OSS, which is signed with; set this machine's clock");
+    } else log.error(fields, "the clock differs from that of OSS by more than a day, and nothing is corrected");
   };
 }
 

@@ -6,18 +6,22 @@ const TOLERATED_MS = 60_000;
 /** No clock is so wrong by mistake; whoever says so must not make what has long expired valid again. */
 const MAX_CORRECTION_MS = 24 * 3_600_000;
 
+/** `beyond`: too far to be believed, so nothing is corrected. */
+export type ClockState = "agrees" | "corrected" | "beyond";
+
 /**
  * What OSS's clock says of ours, by the `Date` of its answers: a gateway whose clock is wrong by more than a minute
  * signs with OSS's time (oss-semantics §2.5), up to a day's difference.
  */
 export class UpstreamClock {
-  readonly #onChange: (skewMs: number, isCorrecting: boolean) => void;
+  readonly #onChange: (skewMs: number, state: ClockState) => void;
+  #isBeyond = false;
   #lastDate = "";
   #skewMs = 0;
   #offsetMs = 0;
 
-  /** @param onChange told when correction begins, ends, or changes by more than a minute */
-  constructor(onChange: (skewMs: number, isCorrecting: boolean) => void) {
+  /** @param onChange told when the state changes, and when the correction does by more than a minute */
+  constructor(onChange: (skewMs: number, state: ClockState) => void) {
     this.#onChange = onChange;
   }
 
@@ -51,8 +55,11 @@ export class UpstreamClock {
     const distanceMs = Math.abs(this.#skewMs);
     const offsetMs = distanceMs > TOLERATED_MS && distanceMs <= MAX_CORRECTION_MS ? this.#skewMs : 0;
     const isSame = Math.abs(offsetMs - this.#offsetMs) <= TOLERATED_MS && (offsetMs === 0) === (this.#offsetMs === 0);
-    if (isSame) return;
+    const isBeyond = distanceMs > MAX_CORRECTION_MS;
+    if (isSame && isBeyond === this.#isBeyond) return;
     this.#offsetMs = offsetMs;
-    this.#onChange(this.#skewMs, offsetMs !== 0);
+    this.#isBeyond = isBeyond;
+    if (isBeyond) this.#onChange(this.#skewMs, "beyond");
+    else this.#onChange(this.#skewMs, offsetMs === 0 ? "agrees" : "corrected");
   }
 }

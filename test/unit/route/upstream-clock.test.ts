@@ -1,5 +1,5 @@
 import t from "tap";
-import { UpstreamClock } from "../../../src/route/upstream-clock.js";
+import { type ClockState, UpstreamClock } from "../../../src/route/upstream-clock.js";
 
 const NOW = Date.parse("2025-01-01T12:00:00Z");
 const MINUTE = 60_000;
@@ -7,12 +7,12 @@ const HOUR = 60 * MINUTE;
 
 interface Change {
   readonly skewMs: number;
-  readonly isCorrecting: boolean;
+  readonly state: ClockState;
 }
 
 function clock(): { readonly clock: UpstreamClock; readonly changes: Change[] } {
   const changes: Change[] = [];
-  return { clock: new UpstreamClock((skewMs, isCorrecting) => changes.push({ skewMs, isCorrecting })), changes };
+  return { clock: new UpstreamClock((skewMs, state) => changes.push({ skewMs, state })), changes };
 }
 
 /** Whether the time that is signed with has changed. */
@@ -38,7 +38,7 @@ t.test("a difference of a minute is noted and not corrected; more than a minute 
     t.equal(upstream.at(NOW), NOW);
     t.equal(observe(upstream, dateAt(NOW + sign * (MINUTE + 1_000)), NOW), true);
     t.equal(upstream.at(NOW), NOW + sign * (MINUTE + 1_000));
-    t.strictSame(changes, [{ skewMs: sign * (MINUTE + 1_000), isCorrecting: true }]);
+    t.strictSame(changes, [{ skewMs: sign * (MINUTE + 1_000), state: "corrected" }]);
   }
 });
 
@@ -55,8 +55,8 @@ t.test(
     t.equal(observe(upstream, dateAt(NOW), NOW), true);
     t.equal(upstream.at(NOW), NOW);
     t.strictSame(
-      changes.map(({ isCorrecting }) => isCorrecting),
-      [true, true, false],
+      changes.map(({ state }) => state),
+      ["corrected", "corrected", "agrees"],
     );
   },
 );
@@ -100,5 +100,7 @@ t.test("a difference of more than a day is shown and not believed", async (t) =>
     t.equal(upstream.skewMs, sign * 25 * HOUR);
     t.equal(upstream.at(NOW), NOW);
   }
-  t.strictSame(changes, []);
+  t.strictSame(changes, [{ skewMs: 25 * HOUR, state: "beyond" }], "said once");
+  upstream.observe(dateAt(NOW), NOW);
+  t.equal(changes.at(-1)?.state, "agrees");
 });
