@@ -1,18 +1,6 @@
 import { V1_SIGNED_PARAMETERS } from "../signing/canonical.js";
+import { isSignatureParameter } from "../signing/request-parameters.js";
 import { notEmulated, type Refusal } from "./errors.js";
-
-// What carries a signature asks for nothing. Everything else that begins with `x-oss-` does.
-const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
-  "security-token",
-  "x-oss-access-key-id",
-  "x-oss-additional-headers",
-  "x-oss-credential",
-  "x-oss-date",
-  "x-oss-expires",
-  "x-oss-security-token",
-  "x-oss-signature",
-  "x-oss-signature-version",
-]);
 
 /**
  * 501 for a query parameter that has a meaning at OSS (oss-semantics §2.1) which the operation does not emulate, or
@@ -20,9 +8,9 @@ const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set([
  */
 export function parameterProblem(names: Iterable<string>, accepted: ReadonlySet<string>): Refusal | null {
   for (const name of names) {
+    // What carries a signature asks for nothing.
     const hasMeaning = name.startsWith("x-oss-") || V1_SIGNED_PARAMETERS.has(name);
-    if (hasMeaning && !SIGNATURE_PARAMETERS.has(name) && !accepted.has(name))
-      return notEmulated(`the parameter ${name}`);
+    if (hasMeaning && !isSignatureParameter(name) && !accepted.has(name)) return notEmulated(`the parameter ${name}`);
   }
   return null;
 }

@@ -25,14 +25,15 @@ export function finish(ctx: RequestContext, nowMs: number): void {
 
 function log(ctx: RequestContext, method: string, durationMs: number): void {
   const { req } = ctx;
+  const secretName = ctx.route?.links?.secureLinkNames?.md5;
   ctx.gateway.accessLog.write({
     requestId: ctx.requestId,
     client: ctx.clientIp,
     host: ctx.rawHost,
     method,
-    target: maskTarget(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget),
+    target: maskTarget(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
     protocol: `HTTP/${req.httpVersion}`,
-    referer: ctx.referer === undefined ? undefined : maskTarget(ctx.referer),
+    referer: ctx.referer === undefined ? undefined : maskTarget(ctx.referer, secretName),
     userAgent: ctx.userAgent,
     route: ctx.routeStats.route,
     bucket: ctx.bucket?.alias,

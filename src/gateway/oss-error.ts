@@ -25,6 +25,29 @@ export function readOssError(headers: HeaderList, body: Buffer): OssError | null
   return code === undefined ? null : { code, message: elements.get("Message") ?? "", elements };
 }
 
+/**
+ * Whether the root of a document is an error, whatever stands before it: OSS may send blanks to keep a slow call's
+ * connection. By hand, since an expression for it takes ages over a document that is made for that.
+ */
+export function isErrorDocument(text: string): boolean {
+  for (let at = 0; at < text.length; ) {
+    if (text.startsWith("<?", at)) at = behind(text, "?>", at);
+    else if (text.startsWith("<!--", at)) at = behind(text, "-->", at + "<!--".length);
+    else if (text.charCodeAt(at) > SPACE && text.charCodeAt(at) !== BYTE_ORDER_MARK)
+      return text.startsWith("<Error>", at);
+    else at += 1;
+  }
+  return false;
+}
+
+const SPACE = 0x20;
+const BYTE_ORDER_MARK = 0xfeff;
+
+function behind(text: string, end: string, from: number): number {
+  const at = text.indexOf(end, from);
+  return at === -1 ? text.length : at + end.length;
+}
+
 /** The answer to a HEAD has its document in a header, in base64. */
 function documentText(headers: HeaderList, body: Buffer): string {
   if (body.length > 0) return body.toString("utf8");

@@ -2,7 +2,14 @@ import { GatewayError } from "../core/errors.js";
 import { type HeaderList, headerValue } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { clientXml } from "./client-xml.js";
-import { isAuthFailure, isCredentialFailure, type OssError, readOssError, toldElements } from "./oss-error.js";
+import {
+  isAuthFailure,
+  isCredentialFailure,
+  isErrorDocument,
+  type OssError,
+  readOssError,
+  toldElements,
+} from "./oss-error.js";
 import type { RequestContext } from "./request-context.js";
 import { ecElements, ossErrorXml, sendWhole } from "./respond.js";
 import { playlistAnswer } from "./serve-playlist.js";
@@ -56,9 +63,6 @@ const REDIRECT: WholeAnswer = {
 /** A list of 1,000 keys of 1,023 bytes, each byte written as `%XX`, with what stands around them. */
 const MAX_XML_BYTES = 8 * KIB * KIB;
 
-/** Its root is an error, whatever stands before: OSS may send blanks to keep a slow call's connection. */
-const ERROR_DOCUMENT = /^\s*(?:<\?[^>]*\?>\s*|<!--[\s\S]*?-->\s*)*<Error>/;
-
 const XML_ANSWER: WholeAnswer = {
   maxBytes: MAX_XML_BYTES,
   // Putting a large upload together takes OSS minutes.
@@ -67,7 +71,7 @@ const XML_ANSWER: WholeAnswer = {
   finish(ctx, answer) {
     const { status, headers, body } = answer;
     // Some calls answer 200 before they know how they end.
-    if (ERROR_DOCUMENT.test(body.toString("utf8"))) return finishError(ctx, answer, readOssError(headers, body));
+    if (isErrorDocument(body.toString("utf8"))) return finishError(ctx, answer, readOssError(headers, body));
     const kept = withoutFraming(ctx, status, headers);
     kept.push("Content-Type", headerValue(headers, "content-type") ?? "application/xml");
     sendWhole(ctx, status, kept, clientXml(ctx, body));

@@ -149,24 +149,30 @@ const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|md5|%/i
 const HOLDS_SIGNED_URL = /(?:signature|token|credential|accesskeyid|access-key-id)=/i;
 const USER_INFO = /^(https?:\/\/)[^/?#]*@/i;
 
-/** A target or a URL with everything replaced by `***` that signs it, or would let someone else in. */
-export function maskTarget(target: string): string {
+/**
+ * A target or a URL with everything replaced by `***` that signs it, or would let someone else in.
+ * @param secretName one more parameter that does, where a route has one of its own
+ */
+export function maskTarget(target: string, secretName?: string): string {
   const plain = target.includes("@") ? target.replace(USER_INFO, "$1***@") : target;
   const mark = plain.indexOf("?");
-  if (mark === -1 || !MAY_HOLD_SECRET.test(plain.slice(mark))) return plain;
+  if (mark === -1 || (secretName === undefined && !MAY_HOLD_SECRET.test(plain.slice(mark)))) return plain;
   return `${plain.slice(0, mark)}?${plain
     .slice(mark + 1)
     .split("&")
-    .map(maskPair)
+    .map((pair) => maskPair(pair, secretName))
     .join("&")}`;
 }
 
-function maskPair(pair: string): string {
+function maskPair(pair: string, secretName: string | undefined): string {
   const equals = pair.indexOf("=");
   if (equals === -1) return pair;
   const name = pair.slice(0, equals);
+  const plainName = decodeText(name);
   const isSecret =
-    SECRET_PARAMETERS.has(decodeText(name).toLowerCase()) || HOLDS_SIGNED_URL.test(decodeFully(pair.slice(equals + 1)));
+    plainName === secretName ||
+    SECRET_PARAMETERS.has(plainName.toLowerCase()) ||
+    HOLDS_SIGNED_URL.test(decodeFully(pair.slice(equals + 1)));
   return isSecret ? `${name}=***` : pair;
 }
 

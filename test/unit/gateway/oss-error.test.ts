@@ -2,6 +2,7 @@ import t from "tap";
 import {
   isAuthFailure,
   isCredentialFailure,
+  isErrorDocument,
   type OssError,
   readOssError,
   toldElements,
@@ -113,4 +114,18 @@ t.test("what a client is told is a list, and nothing of our side is on it", asyn
     told.map(([name]) => name),
     ["Method", "RangeRequested", "EC"],
   );
+});
+
+t.test("a document is an error by its root, whatever stands before", async (t) => {
+  for (const before of ["", " \r\n".repeat(1_000), "\ufeff", '<?xml version="1.0"?>\n', "<!-- a --><!-- b -->\n"]) {
+    t.equal(isErrorDocument(`${before}<Error><Code>A</Code></Error>`), true, before.slice(0, 20));
+    t.equal(isErrorDocument(`${before}<Result><Error></Error></Result>`), false, before.slice(0, 20));
+  }
+  for (const text of ["", "  ", "<!-- <Error>", "<?xml <Error>", "<Errors>"])
+    t.equal(isErrorDocument(text), false, text);
+});
+
+t.test("a document that is made to be slow is read in one pass", async (t) => {
+  t.equal(isErrorDocument("<!---->".repeat(100_000)), false);
+  t.equal(isErrorDocument(`${"<!---->".repeat(100_000)}<Error>`), true);
 });

@@ -173,3 +173,9 @@ t.test(
     t.ok(lines.every((line) => (JSON.parse(line) as AccessEntry).target === FULL.target));
   },
 );
+
+t.test("a route's own name for a secret parameter is masked too, encoded or not", async (t) => {
+  t.equal(maskTarget("/a?st=abc&e=1", "st"), "/a?st=***&e=1");
+  t.equal(maskTarget("/a?%73t=abc&e=1", "st"), "/a?%73t=***&e=1");
+  t.equal(maskTarget("/a?st=abc&e=1"), "/a?st=abc&e=1");
+});
