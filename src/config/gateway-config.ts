@@ -8,6 +8,10 @@ export interface GatewayConfig {
   };
   readonly log: LogConfig;
   readonly limits: LimitsConfig;
+  /** CIDRs and single addresses whose X-Forwarded-For and PROXY header are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Thresholds of OSS accounts, by a name of ours. */
+  readonly quotas: ReadonlyMap<string, AccountQuotaConfig>;
   /** By name, in the file's order. */
   readonly credentials: ReadonlyMap<string, CredentialsConfig>;
   /** By alias, in the file's order. */
@@ -66,6 +70,8 @@ export interface SocketAddress {
 export interface ListenerConfig {
   readonly name: string;
   readonly address: SocketAddress;
+  /** Connections from trusted proxies begin with a PROXY header, v1 or v2. */
+  readonly proxyProtocol: boolean;
 }
 
 interface LogConfig {
@@ -86,6 +92,48 @@ export interface LimitsConfig {
   /** Open client connections of the whole gateway. */
   readonly connections: number;
   readonly shutdownTimeoutMs: number;
+  /** The Redis or Valkey server that holds the rates of several machines together; `null`: each machine for itself. */
+  readonly shared: SharedLimitsConfig | null;
+}
+
+export interface SharedLimitsConfig {
+  /** `redis:` or `rediss:`, without user and password. */
+  readonly url: URL;
+  readonly password: SecretRef | null;
+}
+
+/** Rates and counts; `null`: without limit. */
+export interface RatesConfig {
+  readonly requestsPerSecond: number | null;
+  /** Requests that may come at once; where `requestsPerSecond` is set. */
+  readonly burst: number | null;
+  /** Requests that run at once. */
+  readonly connections: number | null;
+  readonly egressBytesPerSecond: number | null;
+  readonly ingressBytesPerSecond: number | null;
+}
+
+/** What a route or a bucket may take, all clients together and each. */
+export interface BudgetConfig extends RatesConfig {
+  readonly perClient: RatesConfig | null;
+  /** Of refusals. */
+  readonly status: 429 | 503;
+  /** Counts and logs what would be refused or slowed down, and lets it pass. */
+  readonly dryRun: boolean;
+}
+
+/** OSS's throttling thresholds (oss-semantics §12.2); `null`: not watched. */
+export interface QuotaConfig {
+  readonly requestsPerSecond: number | null;
+  readonly egressBytesPerSecond: number | null;
+  readonly ingressBytesPerSecond: number | null;
+  /** Answers 503 here, routes of lowest priority first, before OSS throws requests away. */
+  readonly shed: boolean;
+}
+
+export interface AccountQuotaConfig extends QuotaConfig {
+  /** Aliases of the account's buckets. */
+  readonly buckets: readonly string[];
 }
 
 export type EndpointKind = "internal" | "public" | "accelerate" | "dualStack";
@@ -113,6 +161,9 @@ export interface BucketConfig {
   /** Upstream connections per address. */
   readonly connections: number;
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number };
+  /** Holds over all routes to the bucket, for what is sent to OSS. */
+  readonly limits: BudgetConfig | null;
+  readonly quota: QuotaConfig | null;
 }
 
 export interface RouteConfig {
@@ -152,9 +203,61 @@ export interface RouteConfig {
   readonly satisfy: "any" | "all";
   readonly deny: { readonly clients: readonly string[] };
   readonly hls: HlsConfig | null;
-  readonly limits: { readonly bodySizeBytes: number };
+  readonly limits: { readonly bodySizeBytes: number; readonly budget: BudgetConfig | null };
+  /** The lowest is shed first. */
+  readonly priority: number;
   /** Lower case names that are not sent upstream. */
   readonly requestHeaders: { readonly remove: readonly string[] };
+  readonly responseHeaders: {
+    /** Names as they are written. */
+    readonly set: readonly (readonly [name: string, value: string])[];
+    /** Whether `set` is for every status, the gateway's own errors included. */
+    readonly always: boolean;
+    /** Lower case. */
+    readonly remove: readonly string[];
+  };
+  /** Takes OSS's forced download back (oss-semantics §1.4). */
+  readonly preview: boolean;
+  /** The bucket's HTML, SVG and XML may run script on this host. */
+  readonly trusted: boolean;
+  /** Put behind a path that ends at a slash, `index.html`; `null`: none. */
+  readonly indexDocument: string | null;
+  /** The key, below `keyPrefix`, of what a 404 shows; `null`: OSS's own. */
+  readonly errorDocument: string | null;
+  readonly referer: RefererConfig | null;
+  /** `null`: the bucket's own rules are relayed. */
+  readonly cors: CorsConfig | null;
+}
+
+/** OSS's hotlink protection in its own words (oss-semantics §5), or NGINX's `valid_referers`. */
+export interface RefererConfig {
+  readonly mode: "enforce" | "report";
+  readonly rules:
+    | {
+        readonly kind: "oss";
+        readonly allowEmptyReferer: boolean;
+        readonly refererList: readonly string[];
+        readonly refererBlacklist: readonly string[];
+        readonly allowTruncateQueryString: boolean;
+        readonly truncatePath: boolean;
+        readonly strict: boolean;
+      }
+    | { readonly kind: "nginx"; readonly validReferers: readonly string[] };
+}
+
+/** OSS's CORS rules (oss-semantics §6). */
+export interface CorsConfig {
+  readonly rules: readonly {
+    readonly allowedOrigins: readonly string[];
+    readonly allowedMethods: readonly string[];
+    readonly allowedHeaders: readonly string[];
+    readonly exposeHeaders: readonly string[];
+    readonly maxAgeSeconds: number | null;
+  }[];
+  readonly allowCredentials: boolean;
+  readonly allowPrivateNetwork: boolean;
+  /** `Vary: Origin` also where no answer depends on it. */
+  readonly responseVary: boolean;
 }
 
 interface SignConfig {
@@ -167,6 +270,8 @@ interface SignConfig {
   readonly process: readonly string[];
   /** The `response-*` parameters that clients may send, full names, `response-content-type` say. */
   readonly responseOverrides: readonly string[];
+  /** Bits per second of one transfer, which OSS holds to (`x-oss-traffic-limit`, oss-semantics §11.6); `null`: none. */
+  readonly trafficLimitBitsPerSecond: number | null;
 }
 
 /** Who may use a route. At least one member. */
@@ -178,6 +283,21 @@ export interface AllowConfig {
   readonly links: LinksConfig | null;
   /** Requests whose OSS signature was verified here; needs `clientSignatures: verify`. */
   readonly signatures: boolean;
+  /** Names and passwords of a file. */
+  readonly basic: { readonly file: string; readonly realm: string } | null;
+  readonly forwardAuth: ForwardAuthConfig | null;
+}
+
+/** Asks an HTTP service whether a request may pass: 2xx says yes. */
+export interface ForwardAuthConfig {
+  /** http or https; path and query are used as they are. */
+  readonly url: URL;
+  /** Lower case names of the client's headers that the service is sent. */
+  readonly requestHeaders: readonly string[];
+  readonly timeoutMs: number;
+  /** How long an answer holds; 0: it is asked each time. */
+  readonly cacheMs: number;
+  readonly caFile: string | null;
 }
 
 export interface LinksConfig {

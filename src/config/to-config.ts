@@ -17,7 +17,9 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   const { limits } = parsed;
   const buckets = Object.entries(parsed.buckets).map(([alias, bucket]) => [alias, toBucket(alias, bucket)] as const);
   return freezeDeep({
-    listeners: parsed.listeners,
+    listeners: parsed.listeners.map((listener) => ({ ...listener, proxyProtocol: false })),
+    trustedProxies: [],
+    quotas: new Map(),
     admin: { address: parsed.admin.address, bearerSecret: parsed.admin.bearerSecret ?? null },
     log: parsed.log,
     limits: {
@@ -28,6 +30,7 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
       clientIdleTimeoutMs: limits.clientIdleTimeout,
       connections: limits.connections,
       shutdownTimeoutMs: limits.shutdownTimeout,
+      shared: null,
     },
     credentials: new Map(
       Object.entries(parsed.credentials).map(([name, credentials]) => [name, toCredentials(credentials)]),
@@ -50,6 +53,8 @@ function toBucket(alias: string, bucket: ParsedBucket): BucketConfig {
     dns: { minTtlMs: dns.minTtl, maxTtlMs: dns.maxTtl, servers: dns.servers, addresses: dns.addresses },
     connections: bucket.connections,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
+    limits: null,
+    quota: null,
   });
 }
 
@@ -86,15 +91,23 @@ function toRoute(route: ParsedRoute): RouteConfig {
     hostHeader: route.hostHeader,
     methods: isCallback ? ["POST"] : route.methods,
     auth: route.auth,
-    sign: sign ?? null,
+    sign: sign === undefined ? null : { ...sign, trafficLimitBitsPerSecond: null },
     clientSignatures: route.clientSignatures,
     operations: route.operations,
     allow: toAllow(route.allow),
     satisfy: route.satisfy ?? "any",
     deny: route.deny,
     hls: toHls(route),
-    limits: { bodySizeBytes: route.limits.bodySize },
+    limits: { bodySizeBytes: route.limits.bodySize, budget: null },
+    priority: 0,
     requestHeaders: route.requestHeaders,
+    responseHeaders: { set: [], always: false, remove: [] },
+    preview: false,
+    trusted: false,
+    indexDocument: null,
+    errorDocument: null,
+    referer: null,
+    cors: null,
   };
 }
 
@@ -109,7 +122,14 @@ function toTarget({ bucket, buckets, callback }: ParsedRoute): RouteConfig["targ
 function toAllow(allow: ParsedRoute["allow"]): AllowConfig | null {
   if (allow === undefined) return null;
   const { anyone, clients = [], links, signatures } = allow;
-  return { anyone, clients, links: links === undefined ? null : toLinks(links), signatures };
+  return {
+    anyone,
+    clients,
+    links: links === undefined ? null : toLinks(links),
+    signatures,
+    basic: null,
+    forwardAuth: null,
+  };
 }
 
 function toLinks(links: NonNullable<NonNullable<ParsedRoute["allow"]>["links"]>): AllowConfig["links"] {

@@ -37,3 +37,27 @@ export function parseDurationMs(text: string): number | null {
 export function parseSizeBytes(text: string): number | null {
   return parseWithUnit(text, SIZE_BYTES);
 }
+
+const PER_SECOND = "/s";
+
+/** `2000/s`, `0.5/s` → per second; `null` for anything else. */
+export function parseRequestsPerSecond(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\/s$/.exec(text);
+  return match === null ? null : Number(match[1]);
+}
+
+const BITS = new Map([
+  ["bit", 1],
+  ["Kbit", 1e3],
+  ["Mbit", 1e6],
+  ["Gbit", 1e9],
+  ["Tbit", 1e12],
+]);
+
+/** `50MiB/s`, `10Gbit/s` → bytes per second; `null` for anything else. */
+export function parseBytesPerSecond(text: string): number | null {
+  if (!text.endsWith(PER_SECOND)) return null;
+  const amount = text.slice(0, -PER_SECOND.length);
+  const bits = parseWithUnit(amount, BITS);
+  return bits === null ? parseSizeBytes(amount) : Math.round(bits / 8);
+}

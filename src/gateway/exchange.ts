@@ -89,6 +89,7 @@ export class RequestExchange implements ExchangeSink {
     }
     this.#whole = null;
     ctx.attempt += 1;
+    (ctx.bucket as CompiledBucket).stats.requests += 1;
     ctx.pool = pool;
     ctx.sentUpstreamMs = performance.now();
     const request = ctx.upstreamRequest as UpstreamRequest;
@@ -112,6 +113,7 @@ export class RequestExchange implements ExchangeSink {
   #onBodyBytes(byteCount: number): void {
     const ctx = this.#ctx;
     ctx.receivedBytes += byteCount;
+    (ctx.bucket as CompiledBucket).stats.ingressBytes += byteCount;
     const { bodySizeBytes } = ctx.route as CompiledRoute;
     if (ctx.receivedBytes <= bodySizeBytes || ctx.isHeadSent) return;
     this.abort();
@@ -161,6 +163,7 @@ export class RequestExchange implements ExchangeSink {
 
   onData(chunk: Buffer): boolean {
     const ctx = this.#ctx;
+    (ctx.bucket as CompiledBucket).stats.egressBytes += chunk.length;
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
     ctx.sentBytes += chunk.length;
     if (ctx.remainingBytes > 0) {

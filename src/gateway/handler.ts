@@ -14,7 +14,8 @@ import { closesConnection, respondError } from "./respond.js";
 import { serveCallback } from "./serve-callback.js";
 import { preparePreflight, prepareSigned } from "./signed-request.js";
 
-type Stage = (ctx: RequestContext) => Denial | null;
+/** Only routes whose `allow` asks others (passwords, a service) have a stage that waits. */
+type Stage = (ctx: RequestContext) => Denial | null | Promise<Denial | null>;
 
 /**
  * What a request goes through, in order. The order is a statement about security: what a stage refuses, later stages
@@ -89,17 +90,29 @@ const CLIENT_GONE: Denial = Object.freeze({
   reason: "The client closed the connection before it had the whole answer.",
 });
 
-function runStages(ctx: RequestContext, exchange: RequestExchange): void {
-  for (const stage of STAGES) {
-    const denial = stage(ctx);
-    if (denial !== null) {
-      respondError(ctx, denial);
+function runStages(ctx: RequestContext, exchange: RequestExchange, first = 0): void {
+  for (let i = first; i < STAGES.length; i += 1) {
+    const outcome = (STAGES[i] as Stage)(ctx);
+    if (outcome instanceof Promise) {
+      outcome.then((denial) => goOn(ctx, exchange, denial, i + 1)).catch((error) => failStage(ctx, exchange, error));
       return;
     }
+    if (outcome !== null) {
+      respondError(ctx, outcome);
+      return;
+    }
+    if (ctx.isHeadSent) return;
   }
   const { callback } = ctx.route as CompiledRoute;
   if (callback === null) exchange.start();
   else serveCallback(ctx, callback);
+}
+
+/** The client may have gone, or timed out, while a stage waited. */
+function goOn(ctx: RequestContext, exchange: RequestExchange, denial: Denial | null, next: number): void {
+  if (ctx.isFinished || ctx.isHeadSent) return;
+  if (denial !== null) respondError(ctx, denial);
+  else runStages(ctx, exchange, next);
 }
 
 /** An expected fault is answered with its own status; anything else is a bug, and the program goes on. */

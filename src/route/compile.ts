@@ -31,7 +31,7 @@ export interface Parts {
 export function compileRoutes(config: GatewayConfig, parts: Parts): ReadonlyMap<string, RouteTable<CompiledRoute>> {
   const buckets = new Map<string, CompiledBucket>();
   for (const [alias, bucket] of config.buckets) {
-    buckets.set(alias, compileBucket(bucket, mustGet(parts.upstreams, alias), mustGet(parts.clocks, alias)));
+    buckets.set(alias, compileBucket(bucket, parts));
   }
   const routes = config.routes.map((route, index) => ({
     config: route,
@@ -51,13 +51,14 @@ function entriesOf(route: RouteConfig, compiled: CompiledRoute): { host: string;
   return [...hosts].map((host) => ({ host, route: compiled }));
 }
 
-function compileBucket(bucket: BucketConfig, upstream: Upstream, clock: UpstreamClock): CompiledBucket {
+function compileBucket(bucket: BucketConfig, { upstreams, clocks, stats }: Parts): CompiledBucket {
   return {
     alias: bucket.alias,
     ossName: bucket.bucket,
-    upstream,
+    upstream: mustGet(upstreams, bucket.alias),
+    stats: stats.upstream(bucket.alias),
     region: bucket.region,
-    clock,
+    clock: mustGet(clocks, bucket.alias),
     hostHeader: hostHeaderFor(bucket),
     endpointHosts: new Set(bucketHosts(bucket)),
     ownHosts: new Set([...bucketHosts(bucket), ...bucket.domains]),

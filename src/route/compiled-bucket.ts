@@ -1,3 +1,4 @@
+import type { UpstreamStats } from "../telemetry/stats.js";
 import type { Upstream } from "../transport/upstream.js";
 import type { UpstreamClock } from "./upstream-clock.js";
 
@@ -7,6 +8,7 @@ export interface CompiledBucket {
   /** The name at OSS, which clients sign. */
   readonly ossName: string;
   readonly upstream: Upstream;
+  readonly stats: UpstreamStats;
   /** Bare region id; `null` where none is known. */
   readonly region: string | null;
   readonly clock: UpstreamClock;

@@ -71,6 +71,10 @@ export class UpstreamStats {
   dnsLookUpsOk = 0;
   dnsLookUpsFailed = 0;
   setAside = 0;
+  /** What was sent to OSS and came from it: tries, and bytes of bodies while they pass. */
+  requests = 0;
+  egressBytes = 0;
+  ingressBytes = 0;
 }
 
 /** Counters of one set of credentials. */
