@@ -7,6 +7,7 @@ import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { finish } from "./finish.js";
+import { preflight } from "./preflight.js";
 import { prepareRelayed } from "./relayed-request.js";
 import { type Gateway, RequestContext } from "./request-context.js";
 import { nextRequestId } from "./request-id.js";
@@ -22,7 +23,7 @@ type Stage = (ctx: RequestContext) => Denial | null | Promise<Denial | null>;
  * never see. The exchange with the upstream and its answer follow (`exchange.ts`), or the callback's own service, then
  * `finish`.
  */
-const STAGES: readonly Stage[] = [begin, route, admit, authorize, prepare];
+const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare];
 
 /** What a connection needs of a request that it carries. */
 export interface RunningRequest {
@@ -149,13 +150,13 @@ function admit(ctx: RequestContext): Denial | null {
     if (denied !== null) return denied;
   }
   const method = ctx.req.method ?? "";
-  ctx.isPreflight = method === "OPTIONS" && isPreflight(ctx);
+  ctx.isPreflight = method === "OPTIONS" && (found.cors !== null || isPreflight(ctx));
   if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;
   if ((ctx.framing.contentLength ?? 0) > found.bodySizeBytes) throw bodyTooLarge(found.bodySizeBytes);
   return null;
 }
 
-/** A browser's question before a cross-origin request; the bucket's own CORS rules answer it. */
+/** A browser's question before a cross-origin request, which the bucket's own CORS rules answer. */
 function isPreflight(ctx: RequestContext): boolean {
   return ctx.req.headers["access-control-request-method"] !== undefined;
 }

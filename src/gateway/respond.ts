@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type Denial, ERRORS, type ErrorCode, GatewayError, type OssAnswer } from "../core/errors.js";
+import { addCorsHeaders } from "./cross-origin.js";
 import type { RequestContext } from "./request-context.js";
 
 /** How long a connection is read after its last answer, so that a client which still sends can read why it must stop. */
@@ -95,9 +96,18 @@ export function respondError(ctx: RequestContext, error: GatewayError | Denial):
   const xml = errorXml(answer);
   const headers = errorHeaders(answer);
   if (denial?.headers !== undefined) headers.push(...denial.headers);
+  addOwnHeaders(ctx, headers);
   if (oss !== undefined && oss.ec !== null) headers.push("x-oss-ec", oss.ec);
   if (ctx.req.method === "HEAD") headers.push("x-oss-err", Buffer.from(xml).toString("base64"));
   sendWhole(ctx, oss?.status ?? ERRORS[error.code].status, headers, xml);
+}
+
+/** What the route adds to errors of the gateway's own: a page must be able to read why. */
+function addOwnHeaders(ctx: RequestContext, headers: string[]): void {
+  const { route } = ctx;
+  if (route === null) return;
+  if (route.cors !== null && !ctx.isPreflight) addCorsHeaders(ctx, route.cors, headers);
+  if (route.responseRules !== null) headers.push(...route.responseRules.forLocal);
 }
 
 /**

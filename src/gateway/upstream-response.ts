@@ -1,6 +1,9 @@
 import { connectionNamed, type HeaderList, HOP_BY_HOP, headerValues } from "../core/headers.js";
 import { hostOf } from "../core/host.js";
+import type { ResponseFacts } from "../policy/response-rules.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
+import { parseQuery } from "../signing/canonical.js";
+import { addCorsHeaders } from "./cross-origin.js";
 import type { RequestContext } from "./request-context.js";
 
 /**
@@ -11,7 +14,8 @@ import type { RequestContext } from "./request-context.js";
 export function filterResponseHeaders(ctx: RequestContext, status: number, upstream: HeaderList): string[] {
   const connection = headerValues(upstream, "connection").join();
   const named = connection === "" ? null : connectionNamed(connection);
-  const isSigning = (ctx.route as CompiledRoute).signing !== null;
+  const { cors, responseRules, signing } = ctx.route as CompiledRoute;
+  const isSigning = signing !== null;
   const headers: string[] = [];
   let lengthAt = -1;
   let hasDispositionAfterLength = false;
@@ -27,6 +31,8 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
     else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
     else if (lowerName === "x-oss-ec") ctx.ossEc = value;
     else if (lowerName === "date" && isSigning) (ctx.bucket as CompiledBucket).clock.observe(value, Date.now());
+    // Two answers to one question are none to a browser.
+    else if (cors !== null && lowerName.startsWith("access-control-")) continue;
     // On a route that signs it would tell a client what was signed, and with whose key.
     else if (lowerName === "x-oss-err" && isSigning) continue;
     else if (lowerName === "x-oss-symlink-target" && isSigning && (ctx.route as CompiledRoute).keyPrefix !== "")
@@ -40,7 +46,14 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
   // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.
   if (hasDispositionAfterLength) headers.push(...headers.splice(lengthAt, 2));
   if (ctx.req.method === "HEAD" || status === 204 || status === 304) ctx.remainingBytes = -1;
-  return headers;
+  if (cors !== null) addCorsHeaders(ctx, cors, headers);
+  return responseRules === null ? headers : responseRules.applyToUpstream(headers, responseFacts(ctx, status));
+}
+
+function responseFacts({ rawQuery }: RequestContext, status: number): ResponseFacts {
+  const asksForDisposition =
+    rawQuery !== "" && parseQuery(rawQuery).some(([name]) => name === "response-content-disposition");
+  return { status, asksForDisposition };
 }
 
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;

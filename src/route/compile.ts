@@ -4,6 +4,7 @@ import type { Denial } from "../core/errors.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { encodePath } from "../core/target.js";
 import type { CredentialsSource } from "../credentials/source.js";
+import { compileCorsPolicy } from "../policy/cors-policy.js";
 import type { Stats } from "../telemetry/stats.js";
 import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
@@ -99,6 +100,10 @@ function compileRoute({ route, where, buckets, parts }: RouteInput): CompiledRou
     signing: compileSigning(route, own, parts.credentials),
     hls: route.hls,
     callback: compileRouteCallback({ route, where, buckets, parts }),
+    referer: null,
+    cors: compileCorsPolicy(route.cors),
+    site: null,
+    responseRules: null,
     stats: parts.stats.route(route.name),
   });
 }

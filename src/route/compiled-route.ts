@@ -1,9 +1,12 @@
 import type { Denial } from "../core/errors.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { AccessPolicy } from "../policy/access.js";
+import type { CorsPolicy } from "../policy/cors-policy.js";
 import type { LinkKeys } from "../policy/link-check.js";
 import type { SecureLinkNames } from "../policy/link-query.js";
 import type { LinkSigner } from "../policy/link-token.js";
+import type { CheckReferer, RefererReason } from "../policy/referer.js";
+import type { ResponseRules } from "../policy/response-rules.js";
 import type { HeaderSigner } from "../signing/header-signer.js";
 import type { CompiledRules } from "../signing/signed-request.js";
 import type { DayKeys } from "../signing/types.js";
@@ -50,7 +53,22 @@ export interface CompiledRoute {
   readonly hls: CompiledHls | null;
   /** Checks upload callbacks and hands them on, instead of serving a bucket. */
   readonly callback: CompiledCallback | null;
+  /** `null`: nobody's referer is asked about. */
+  readonly referer: CompiledReferer | null;
+  /** `null`: the bucket's own CORS rules are relayed. */
+  readonly cors: CorsPolicy | null;
+  /** Documents of a static site; `null`: none. */
+  readonly site: { readonly indexDocument: string | null; readonly errorDocument: string | null } | null;
+  /** `null`: headers of answers are relayed as they are. */
+  readonly responseRules: ResponseRules | null;
   readonly stats: RouteStats;
+}
+
+export interface CompiledReferer {
+  readonly check: CheckReferer;
+  /** Otherwise refusals are only counted. */
+  readonly isEnforced: boolean;
+  readonly denials: Readonly<Record<RefererReason, Denial>>;
 }
 
 /** The links that admit to a route. */
