@@ -6,7 +6,7 @@ import { isPlaylistPath } from "../hls/uri.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { canonicalQuery } from "../signing/canonical.js";
 import { presignV1Url } from "../signing/sign.js";
-import { filterSignedRequest } from "../signing/signed-request.js";
+import { filterSignedRequest, TRAFFIC_LIMIT } from "../signing/signed-request.js";
 import type { QueryPairs } from "../signing/types.js";
 import type { UpstreamRequest } from "../transport/exchange.js";
 import { clientKey, locate } from "./locate.js";
@@ -45,6 +45,7 @@ export function prepareSigned(ctx: RequestContext): Denial | null {
   const { removedRequestHeaders: removed } = route;
   const kept = removed === null ? filtered.headers : withoutHeaders(filtered.headers, removed);
   const headers = ["Host", wantedHost(ctx, route, bucket), ...kept];
+  if (filtered.trafficLimit !== null) headers.push(TRAFFIC_LIMIT, filtered.trafficLimit);
   const draft = { method, key: filtered.key, query: filtered.query, headers };
   ctx.signedDraft = asPlaylist(ctx, draft) ?? asObject(draft, isCopy(filtered.operation));
   return null;
@@ -132,6 +133,9 @@ const NOT_FOR_PLAYLISTS: ReadonlySet<string> = new Set([
   "accept-encoding",
 ]);
 
+/** Its segments are fetched by URLs that OSS signs, which no header of ours reaches; the playlist itself is short. */
+const NOT_FOR_OSS_PLAYLISTS: ReadonlySet<string> = new Set([...NOT_FOR_PLAYLISTS, TRAFFIC_LIMIT]);
+
 /** What may be asked of a playlist as such; with any other parameter it is another call on the object. */
 function isOfPlaylist([name]: QueryPairs[number]): boolean {
   return name.startsWith("response-") || name === "versionId";
@@ -141,8 +145,9 @@ function asPlaylist(ctx: RequestContext, draft: Draft): SignedDraft | null {
   const { hls } = ctx.route as CompiledRoute;
   const isRead = draft.method === "GET" || draft.method === "HEAD";
   if (hls === null || !isRead || !isPlaylistPath(ctx.path) || !draft.query.every(isOfPlaylist)) return null;
-  const headers = withoutHeaders(draft.headers, NOT_FOR_PLAYLISTS);
-  if (hls.mode === "rewrite") {
+  const isRewritten = hls.mode === "rewrite";
+  const headers = withoutHeaders(draft.headers, isRewritten ? NOT_FOR_PLAYLISTS : NOT_FOR_OSS_PLAYLISTS);
+  if (isRewritten) {
     // The length of the answer is known only when it has been rewritten.
     const rawTarget = targetOf(draft.key, draft.query);
     return { ...draft, method: "GET", headers, rawTarget, playlist: hls, urlExpiresSeconds: null, answersXml: false };

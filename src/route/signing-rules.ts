@@ -12,5 +12,6 @@ export function rulesOf(route: RouteConfig): CompiledRules | null {
     process: sign.process,
     responseOverrides: new Set(sign.responseOverrides),
     keyPrefix,
+    trafficLimitBitsPerSecond: sign.trafficLimitBitsPerSecond,
   });
 }

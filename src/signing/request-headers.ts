@@ -66,6 +66,14 @@ const NEEDED_OPERATION: ReadonlyMap<string, Operation> = new Map([
   ["x-oss-tagging-directive", "PutObjectTagging"],
 ]);
 
+/** A client's own gives way to the route's: see {@link setsTraffic}. */
+export const TRAFFIC_LIMIT = "x-oss-traffic-limit";
+
+/** Whether the gateway says how fast the bytes may pass, instead of the client. */
+export function setsTraffic({ isTransfer }: RequestShape, { trafficLimit }: CompiledRules): boolean {
+  return isTransfer && trafficLimit !== null;
+}
+
 interface HeaderQuestion {
   readonly headers: HeaderList;
   readonly shape: RequestShape;
@@ -123,6 +131,7 @@ function judge(kind: Kind, name: string, value: string, question: HeaderQuestion
 function judgeOssHeader(name: string, { shape, rules, carriesVerifiedSignature }: HeaderQuestion): boolean | Denial {
   const lowerName = name.toLowerCase();
   if (carriesVerifiedSignature && SIGNATURE_HEADERS.has(lowerName)) return false;
+  if (lowerName === TRAFFIC_LIMIT && setsTraffic(shape, rules)) return false;
   const listed = lowerName.startsWith("x-oss-meta-") ? "x-oss-meta-" : lowerName;
   if (!shape.ossHeaders.has(listed)) return ossHeaderRefused(name, shape);
   const operation = NEEDED_OPERATION.get(lowerName);

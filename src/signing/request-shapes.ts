@@ -28,6 +28,8 @@ export interface RequestShape {
   readonly keyParameters: ReadonlySet<string>;
   /** A list of keys, which a key prefix narrows by the parameter `prefix`. */
   readonly isListing: boolean;
+  /** An object's bytes pass in it, as fast as `x-oss-traffic-limit` lets them (oss-semantics §11.6). */
+  readonly isTransfer: boolean;
   /** It reads or names keys of its own choice, which no key prefix could be put before. */
   readonly namesOtherKeys: boolean;
 }
@@ -48,6 +50,7 @@ const USUAL: Omit<RequestShape, "name"> = {
   ossHeaders: NO_NAMES,
   keyParameters: NO_NAMES,
   isListing: false,
+  isTransfer: false,
   namesOtherKeys: false,
 };
 
@@ -83,7 +86,7 @@ const listing = (marks: readonly string[], ...also: string[]): Differences => ({
   isListing: true,
 });
 
-export const GET_OBJECT = plain("GetObject", { methods: READ, hasReadOptions: true });
+export const GET_OBJECT = plain("GetObject", { methods: READ, hasReadOptions: true, isTransfer: true });
 
 /**
  * Every operation that a client may cause on a route that the gateway signs (issue 3 §1). Of those that fit, the first
@@ -115,7 +118,7 @@ const SHAPES: readonly RequestShape[] = [
     marks: ["uploadId"],
     optional: new Set(["max-parts", "part-number-marker", "encoding-type"]),
   }),
-  named("GetObjectVersion", { methods: READ, marks: ["versionId"], hasReadOptions: true }),
+  named("GetObjectVersion", { methods: READ, marks: ["versionId"], hasReadOptions: true, isTransfer: true }),
   GET_OBJECT,
 
   named("UploadPartCopy", {
@@ -126,7 +129,7 @@ const SHAPES: readonly RequestShape[] = [
     ossHeaders: new Set(["x-oss-copy-source", "x-oss-copy-source-range", ...COPY_CONDITIONS]),
     namesOtherKeys: true,
   }),
-  plain("UploadPart", { ...UPLOAD, methods: ["PUT"], marks: PART }),
+  plain("UploadPart", { ...UPLOAD, methods: ["PUT"], marks: PART, isTransfer: true }),
   named("PutObjectACL", {
     methods: ["PUT"],
     marks: ["acl"],
@@ -155,9 +158,15 @@ const SHAPES: readonly RequestShape[] = [
     ]),
     namesOtherKeys: true,
   }),
-  plain("PutObject", { ...UPLOAD, methods: ["PUT"] }),
+  plain("PutObject", { ...UPLOAD, methods: ["PUT"], isTransfer: true }),
 
-  named("AppendObject", { ...UPLOAD, needsPut: false, methods: ["POST"], marks: ["append", "position"] }),
+  named("AppendObject", {
+    ...UPLOAD,
+    needsPut: false,
+    methods: ["POST"],
+    marks: ["append", "position"],
+    isTransfer: true,
+  }),
   named("RestoreObject", { methods: ["POST"], marks: ["restore"], headerUse: "document" }),
   plain("InitiateMultipartUpload", {
     ...UPLOAD,

@@ -3,7 +3,7 @@ import { type HeaderList, headerValue } from "../core/headers.js";
 import type { Operation } from "../core/operations.js";
 import { parseQuery } from "./canonical.js";
 import * as deny from "./request-denials.js";
-import { filterHeaders } from "./request-headers.js";
+import { filterHeaders, setsTraffic, TRAFFIC_LIMIT } from "./request-headers.js";
 import {
   admitsName,
   admitsValue,
@@ -16,6 +16,7 @@ import type { CompiledRules } from "./request-rules.js";
 import { findShape, GET_OBJECT, type RequestShape, someShape } from "./request-shapes.js";
 import type { QueryPairs } from "./types.js";
 
+export { TRAFFIC_LIMIT } from "./request-headers.js";
 export { type CompiledRules, compileRules, type SignedRequestRules } from "./request-rules.js";
 
 /** A request as the client made it. */
@@ -45,6 +46,8 @@ export type FilteredRequest =
       readonly headers: HeaderList;
       /** The named operation it is; `null` for plain reads and writes of one object. */
       readonly operation: Operation | null;
+      /** The value of `x-oss-traffic-limit` that is sent besides; `null`: none is. */
+      readonly trafficLimit: string | null;
     }
   | { readonly ok: false; readonly denial: Denial };
 
@@ -98,12 +101,13 @@ function badlyEncoded(rawQuery: string, known: Parameters): Denial | null {
   return null;
 }
 
-function matchShape(asked: AskedRequest, rules: CompiledRules, parameters: Parameters): Matched | Denial {
+function matchShape(asked: AskedRequest, rules: CompiledRules, all: Parameters): Matched | Denial {
   const hasCopySource = headerValue(asked.headers, COPY_SOURCE) !== undefined;
   const level = asked.key === "" ? "bucket" : "object";
-  const shape = findShape(asked.method, level, parameters, hasCopySource);
-  const [firstName] = parameters.keys();
+  const shape = findShape(asked.method, level, all, hasCopySource);
+  const [firstName] = all.keys();
   if (shape === null) return deny.noOperation(firstName);
+  const parameters = setsTraffic(shape, rules) ? withoutTrafficLimit(all) : all;
   for (const name of parameters.keys()) if (!hasRoomFor(shape, name)) return misfit(name, asked.method, shape);
   const why = whyRefused(shape, rules);
   if (why !== null) return deny.operationRefused(shape, why, firstName);
@@ -113,6 +117,12 @@ function matchShape(asked: AskedRequest, rules: CompiledRules, parameters: Param
   }
   if (shape.ossHeaders.has(COPY_SOURCE) && !isOwnSource(asked, rules)) return deny.sourceRefused(COPY_SOURCE);
   return { shape, query: withKeyPrefix(shape, parameters, rules.keyPrefix) };
+}
+
+/** OSS takes a header or a parameter of that name, and refuses both at once (oss-semantics §11.6). */
+function withoutTrafficLimit(parameters: Parameters): Parameters {
+  if (!parameters.has(TRAFFIC_LIMIT)) return parameters;
+  return new Map([...parameters].filter(([name]) => name !== TRAFFIC_LIMIT));
 }
 
 /** Before what the route allows is looked at, which would not help: `cors` is not signed, whatever `operations` has. */
@@ -154,5 +164,7 @@ function finish(asked: AskedRequest, rules: CompiledRules, { shape, query }: Mat
   const kept = filterHeaders({ headers, shape, rules, carriesVerifiedSignature });
   if (!Array.isArray(kept)) return { ok: false, denial: kept };
   const key = shape.level === "bucket" ? "" : rules.keyPrefix + asked.key;
-  return { ok: true, key, query, headers: kept, operation: shape.operation };
+  // A HEAD moves nothing.
+  const trafficLimit = asked.method !== "HEAD" && setsTraffic(shape, rules) ? rules.trafficLimit : null;
+  return { ok: true, key, query, headers: kept, operation: shape.operation, trafficLimit };
 }
