@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
+import type { FindClientIp } from "../policy/client-ip.js";
 import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
 import type { RouteTable } from "../route/table.js";
 import type { QueryPairs, SignatureClass } from "../signing/types.js";
@@ -8,6 +9,7 @@ import type { Logger } from "../telemetry/log.js";
 import type { RouteStats, Stats } from "../telemetry/stats.js";
 import type { Exchange, UpstreamRequest } from "../transport/exchange.js";
 import type { AddressPool } from "../transport/upstream.js";
+import { clientIpOf } from "./client-address.js";
 
 /** What all requests of one listener share. */
 export interface Gateway {
@@ -20,6 +22,8 @@ export interface Gateway {
   readonly accessLog: AccessLog;
   readonly log: Logger;
   readonly isTls: boolean;
+  /** `null`: there are no trusted proxies, and the client is the socket's peer. */
+  readonly findClientIp: FindClientIp | null;
   /** Whether the program is shutting down, so that answers should end their connections. */
   isDraining(): boolean;
 }
@@ -68,6 +72,7 @@ export class RequestContext {
   readonly res: ServerResponse;
   readonly requestId: string;
   readonly startMs: number;
+  /** From the socket, or from what a trusted proxy says; final from the start. */
   readonly clientIp: string;
 
   // begin
@@ -144,6 +149,8 @@ export class RequestContext {
   ossEc: string | undefined;
   errorCode: ErrorCode | null = null;
   errorDetail: string | undefined;
+  /** What a policy that only reports would have refused. */
+  reported: ErrorCode | null = null;
   isFinished = false;
 
   constructor(gateway: Gateway, req: IncomingMessage, res: ServerResponse, requestId: string, startMs: number) {
@@ -152,7 +159,7 @@ export class RequestContext {
     this.res = res;
     this.requestId = requestId;
     this.startMs = startMs;
-    this.clientIp = req.socket.remoteAddress ?? "";
+    this.clientIp = clientIpOf(gateway.findClientIp, req);
     this.routeStats = gateway.stats.unrouted;
   }
 

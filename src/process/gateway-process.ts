@@ -3,6 +3,8 @@ import type { GatewayConfig } from "../config/gateway-config.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { Issuer } from "../issue/issuer.js";
+import { compileClientIp } from "../policy/client-ip.js";
+import { type Clients, compileClients } from "../policy/clients.js";
 import { Runtime } from "../route/runtime.js";
 import { AdminListener } from "../server/admin.js";
 import type { AdminIssuer } from "../server/admin-issue.js";
@@ -59,8 +61,16 @@ export class GatewayProcess {
       problems: () => this.#problems(),
       issuer: this.#adminIssuer(),
     });
+    const trusted = config.trustedProxies.length === 0 ? null : compileClients(config.trustedProxies);
     this.#listeners = config.listeners.map(
-      ({ name, address }) => new Listener({ name, address, limits: config.limits, gateway: this.#gateway(name) }),
+      ({ name, address, proxyProtocol }) =>
+        new Listener({
+          name,
+          address,
+          limits: config.limits,
+          proxyHeaderFrom: proxyProtocol ? trusted : null,
+          gateway: this.#gateway(name, trusted),
+        }),
     );
   }
 
@@ -96,7 +106,7 @@ export class GatewayProcess {
     await this.#accessLog.close();
   }
 
-  #gateway(listener: string): Gateway {
+  #gateway(listener: string, trusted: Clients | null): Gateway {
     return {
       table: this.runtime.table(listener),
       limits: this.config.limits,
@@ -104,6 +114,7 @@ export class GatewayProcess {
       accessLog: this.#accessLog,
       log: this.log,
       isTls: false,
+      findClientIp: trusted === null ? null : compileClientIp(trusted),
       isDraining: () => this.#isDraining,
     };
   }

@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { LimitsConfig, SocketAddress } from "../config/gateway-config.js";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
+import { peerOf, tellPeer } from "../gateway/client-address.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
+import { type Clients, canonicalClient } from "../policy/clients.js";
 import { maskTarget } from "../telemetry/access-log.js";
 import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
+import { takeProxyHeader } from "./proxy-protocol.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
 
 /** What a listener needs of the program. */
@@ -14,6 +17,8 @@ export interface ListenerOptions {
   readonly name: string;
   readonly address: SocketAddress;
   readonly limits: LimitsConfig;
+  /** Peers whose connections must begin with a PROXY header; `null`: nobody's do. */
+  readonly proxyHeaderFrom: Clients | null;
   readonly gateway: Gateway;
 }
 
@@ -114,7 +119,29 @@ export class Listener {
         return;
       }
       this.#track(socket);
-      attach.call(this.#server, socket);
+      if (this.#mustNamePeer(socket)) this.#attachBehindProxyHeader(socket, attach);
+      else attach.call(this.#server, socket);
+    });
+  }
+
+  /** What others send is HTTP from its first byte; to them a PROXY header is a malformed request. */
+  #mustNamePeer(socket: Socket): boolean {
+    const { proxyHeaderFrom } = this.#options;
+    return proxyHeaderFrom?.has(canonicalClient(socket.remoteAddress ?? "")) === true;
+  }
+
+  #attachBehindProxyHeader(socket: Socket, attach: AttachParser): void {
+    const { gateway, limits } = this.#options;
+    takeProxyHeader(socket, limits.headerTimeoutMs, {
+      onSource: (source) => {
+        if (source !== null) tellPeer(socket, source);
+        attach.call(this.#server, socket);
+        socket.resume();
+      },
+      onNone: (reason) => {
+        const fields = { listener: this.name, peer: socket.remoteAddress ?? "", cause: reason };
+        gateway.log.warn(fields, "a trusted proxy sent no PROXY header; the connection is closed");
+      },
     });
   }
 
@@ -193,7 +220,7 @@ export class Listener {
     stats.unrouted.countError(code);
     accessLog.write({
       requestId,
-      client: socket.remoteAddress ?? "",
+      client: peerOf(socket),
       host: "",
       method,
       target: maskTarget(target),

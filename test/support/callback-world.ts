@@ -200,6 +200,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
     name: "web",
     address: { host: "127.0.0.1", port: 0 },
     limits: config.limits,
+    proxyHeaderFrom: null,
     gateway: {
       table: new RouteTable([{ host: HOST, route: changed }]),
       limits: config.limits,
@@ -213,6 +214,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       },
       log: createLog("silent"),
       isTls: false,
+      findClientIp: null,
       isDraining: () => false,
     },
   });
