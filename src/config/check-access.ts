@@ -29,7 +29,14 @@ function reportClosed(index: number, report: Report): void {
 function membersOf({ allow }: RouteDraft, index: number, report: Report): readonly string[] | null {
   if (allow === undefined || allow.anyone === undefined || allow.signatures === undefined) return null;
   const has = (key: string): boolean => report.source.has(["routes", index, "allow", key]);
-  const isMember = { anyone: allow.anyone, clients: has("clients"), links: has("links"), signatures: allow.signatures };
+  const isMember = {
+    anyone: allow.anyone,
+    clients: has("clients"),
+    links: has("links"),
+    signatures: allow.signatures,
+    basic: has("basic"),
+    forwardAuth: has("forwardAuth"),
+  };
   return Object.entries(isMember).flatMap(([name, isThere]) => (isThere ? name : []));
 }
 

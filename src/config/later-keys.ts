@@ -1,11 +1,9 @@
 /** Keys of the file's shape that a later version will have: the section's path without indexes and aliases → its keys. */
 const LATER_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["", ["workers", "trustedProxies"]],
-  ["listeners[]", ["tls", "proxyProtocol"]],
-  ["buckets.*", ["fallback", "quota"]],
-  ["routes[]", ["preview", "referer", "cors", "priority", "responseHeaders"]],
-  ["routes[].allow", ["basic", "forwardAuth", "certificates"]],
-  ["routes[].limits", ["requests", "egress", "perClient"]],
+  ["", ["workers"]],
+  ["listeners[]", ["tls"]],
+  ["buckets.*", ["fallback"]],
+  ["routes[].allow", ["certificates"]],
 ]);
 
 /** @param section see {@link sectionOf} */
@@ -18,8 +16,13 @@ export function sectionOf(path: readonly (string | number)[]): string {
   let section = "";
   path.forEach((step, index) => {
     if (typeof step === "number") section += "[]";
-    else if (index === 1 && (path[0] === "buckets" || path[0] === "credentials")) section += ".*";
+    else if (index === 1 && isByName(path[0])) section += ".*";
     else section += section === "" ? step : `.${step}`;
   });
   return section;
+}
+
+/** Whether the keys of this top-level map are names that the file's writer chose. */
+export function isByName(key: string | number | undefined): boolean {
+  return key === "buckets" || key === "credentials" || key === "quotas";
 }

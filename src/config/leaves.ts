@@ -34,7 +34,7 @@ export function textLeaf<T>(leaf: TextLeaf<T>): z.ZodType<T, string> {
 }
 
 /** A number with a unit, from `min` to `max`, both written like the value. */
-interface Quantity {
+export interface Quantity {
   readonly min: string;
   readonly max: string;
   readonly example: string;
@@ -56,7 +56,8 @@ export function size({ min, max, example }: Quantity): z.ZodType<number, string>
   return textLeaf({ type: "size", expected, numberHint, parse, pattern: /^\d+(\.\d+)?(B|[KMGT]i?B)$/ });
 }
 
-function quantityParser(read: (text: string) => number | null, { min, max }: Quantity, noUnit: Refusal) {
+/** @param noUnit what is said of a text that is none; outside of the range it is said without its hint */
+export function quantityParser(read: (text: string) => number | null, { min, max }: Quantity, noUnit: Refusal) {
   const outside = new Refusal(noUnit.expected);
   const [least, most] = [read(min) ?? 0, read(max) ?? 0];
   return (text: string): number | Refusal => {
@@ -69,6 +70,22 @@ function quantityParser(read: (text: string) => number | null, { min, max }: Qua
 export function wholeNumber(min: number, max: number): z.ZodInt {
   const error = `a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error }).register(typeNames, { type: "whole number" });
+}
+
+/** One of a closed set of numbers. */
+export function oneOfNumbers<const N extends number>(numbers: readonly N[]): z.ZodLiteral<N> {
+  const expected = numbers.join(" or ");
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    joinMessage(expected, typeof input === "string" ? "Write it without quotes." : "");
+  const type = numbers.map((number) => `\`${number}\``).join(" or ");
+  const literal = z.literal([...numbers], { error });
+  typeNames.add(literal as z.ZodType, { type });
+  return literal;
+}
+
+/** Text by names that the file's writer chose, header names say. `key` decides what is one. */
+export function textByName<S extends z.ZodType<string, string>>(key: z.ZodString, value: S, expected: string) {
+  return z.record(key, value, { error: expected }).register(typeNames, { type: expected });
 }
 
 export function yesOrNo(): z.ZodBoolean {

@@ -2,17 +2,22 @@ import { parseCidr } from "./cidr.js";
 import { duration, listOf, mapOf, textLeaf, yesOrNo } from "./leaves.js";
 import { optional, required, withDefault } from "./schema-keys.js";
 import { secretRef } from "./secret-ref.js";
+import { parseFilePath, parsePemPath } from "./values.js";
+import * as policies from "./values-policies.js";
 import * as values from "./values-signing.js";
 
 /** Who may use a route: `allow` and `deny`. */
 
-const network = () =>
+/** A CIDR or a single address. */
+export const network = () =>
   textLeaf({
     type: "network",
     expected: "a network such as 203.0.113.0/24 or 2001:db8::/32, or an address",
     parse: parseCidr,
     pattern: /^[0-9A-Fa-f:.]+(\/\d+)?$/,
   });
+
+const FILE_EXPECTED = "the path of a file of names and password hashes";
 
 const parameterName = () =>
   textLeaf({
@@ -58,6 +63,57 @@ const links = mapOf({
   }),
 });
 
+const basic = mapOf({
+  file: required(
+    textLeaf({ type: "path", expected: FILE_EXPECTED, parse: parseFilePath(FILE_EXPECTED) }),
+    "Names and bcrypt hashes as `htpasswd -B` writes them. A relative path begins at the working directory.",
+    "/etc/ossgate/users.htpasswd",
+  ),
+  realm: withDefault(
+    textLeaf({ type: "text", expected: policies.REALM_EXPECTED, parse: policies.parseRealm }),
+    "ossgate",
+    "What browsers show when they ask for the password.",
+  ),
+});
+
+const forwardAuth = mapOf({
+  url: required(
+    textLeaf({
+      type: "URL",
+      expected: policies.AUTH_URL_EXPECTED,
+      parse: policies.parseAuthUrl,
+      pattern: /^https?:\/\/[^#@]+$/,
+    }),
+    "The service, with its path and query. It is sent a GET with `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` and `-For`.",
+    "http://127.0.0.1:9000/auth",
+  ),
+  requestHeaders: withDefault(
+    listOf(
+      textLeaf({ type: "header name", expected: policies.ASKED_EXPECTED, parse: policies.parseAskedHeader }),
+      "header names",
+    ),
+    ["authorization", "cookie"],
+    "Headers of the client that the service is sent.",
+  ),
+  timeout: withDefault(
+    duration({ min: "50ms", max: "30s", example: "2s" }),
+    "2s",
+    "How long the service may take; longer is answered 503.",
+  ),
+  cache: withDefault(
+    duration({ min: "0s", max: "1h", example: "10s" }),
+    "0s",
+    "How long a yes holds for the same route, method, host, target, client and `requestHeaders`; `0s` asks each time.",
+    "10s",
+  ),
+  caFile: optional(
+    textLeaf({ type: "path", expected: "the path of a PEM file", parse: parsePemPath }),
+    "none",
+    "A PEM file of authorities that are trusted for this service, besides those that Node trusts.",
+    "/etc/ossgate/tls/private-ca.pem",
+  ),
+});
+
 export const allowSchema = mapOf({
   anyone: withDefault(yesOrNo(), false, "Everybody, said out loud; then it is the only member."),
   clients: optional(
@@ -70,6 +126,12 @@ export const allowSchema = mapOf({
     secret: { env: "LINK_SECRET" },
   }),
   signatures: withDefault(yesOrNo(), false, "Requests whose OSS signature is good. Needs `clientSignatures: verify`."),
+  basic: optional(basic, "no member", "Names and passwords of a file (RFC 7617).", {
+    file: "/etc/ossgate/users.htpasswd",
+  }),
+  forwardAuth: optional(forwardAuth, "no member", "An HTTP service that is asked: 2xx lets the request pass.", {
+    url: "http://127.0.0.1:9000/auth",
+  }),
 });
 
 export const denySchema = mapOf({

@@ -2,6 +2,7 @@ import { parseDnsServer, parseUpstreamIp } from "./address.js";
 import { parseBoundDomain } from "./host-name.js";
 import { duration, listOf, mapOf, textLeaf, wholeNumber, yesOrNo } from "./leaves.js";
 import { optional, required, withDefault } from "./schema-keys.js";
+import { bucketLimits, bucketQuota } from "./schema-limits.js";
 import * as values from "./values.js";
 
 /** `buckets.<alias>` */
@@ -110,4 +111,11 @@ export const bucketSchema = mapOf({
     "Upstream connections for each address, uploads included. An upload that finds them all taken is answered 503; a download waits for one.",
   ),
   timeouts: withDefault(timeouts, {}, "How long OSS may take."),
+  limits: withDefault(bucketLimits, {}, "What all routes to this bucket may take together."),
+  quota: optional(
+    bucketQuota,
+    "not watched",
+    "OSS's throttling thresholds of this bucket: events, as CloudMonitor's, from 0.8 of them on.",
+    { requests: "10000/s", egress: "10Gbit/s" },
+  ),
 });

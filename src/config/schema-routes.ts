@@ -1,12 +1,16 @@
 import { OPERATIONS } from "../core/operations.js";
 import { parseDomain, parseRouteHost } from "./host-name.js";
-import { duration, listOf, mapOf, oneOf, size, textLeaf, yesOrNo } from "./leaves.js";
+import { duration, listOf, mapOf, oneOf, size, textLeaf, wholeNumber, yesOrNo } from "./leaves.js";
 import { allowSchema, denySchema } from "./schema-access.js";
+import { answerKeys } from "./schema-answers.js";
+import { corsSchema } from "./schema-cors.js";
 import { name, optional, reference, required, withDefault } from "./schema-keys.js";
+import { budgetKeys } from "./schema-limits.js";
+import { refererSchema } from "./schema-referer.js";
+import { hlsSchema, signSchema } from "./schema-signing.js";
 import { secretRef } from "./secret-ref.js";
 import * as values from "./values.js";
 import { parseForwardUrl } from "./values-credentials.js";
-import * as signing from "./values-signing.js";
 
 /** `routes[]` */
 
@@ -40,75 +44,6 @@ const match = mapOf({
     "/",
     "The decoded path begins with this and ends there or goes on with a slash. The longest prefix of a host wins.",
     "/media",
-  ),
-});
-
-const sign = mapOf({
-  credentials: required(
-    reference(values.REFERENCE_EXPECTED.credentials),
-    "What signs, by its name in `credentials`.",
-    "media-reader",
-  ),
-  version: withDefault(
-    oneOf(["v4", "v1"]),
-    "v4",
-    "The signature that OSS is sent. `v4` needs the bucket's `region`; `v1` is the old one.",
-  ),
-  plusInPath: withDefault(
-    oneOf(["space", "literal"]),
-    "space",
-    "What a raw `+` in a client's path means: `space`, as OSS reads it, or the plus itself. `%2B` is a plus in any case.",
-  ),
-  process: withDefault(
-    listOf(
-      textLeaf({ type: "text", expected: signing.PROCESS_EXPECTED, parse: signing.parseProcess }),
-      "values of x-oss-process",
-    ),
-    [],
-    "Values of `x-oss-process` that clients may ask for; a `*` at the end stands for letters, digits and `_,.-`.",
-    ["style/thumb", "image/resize,w_*"],
-  ),
-  responseOverrides: withDefault(
-    listOf(oneOf(signing.RESPONSE_OVERRIDES, { hint: signing.responseOverrideHint }), "response-* parameters"),
-    [],
-    "The `response-*` parameters that clients may send.",
-    ["response-content-disposition"],
-  ),
-});
-
-const hls = mapOf({
-  mode: required(
-    oneOf(["rewrite", "ossSign"]),
-    "`rewrite`: the gateway puts a link of its own behind every URI of a playlist; needs `allow.links`. `ossSign`: OSS signs them (`x-oss-process=hls/sign`), which shows the AccessKey id and the STS token to viewers.",
-    "rewrite",
-  ),
-  ttl: optional(
-    duration({ min: "10s", max: "7d", example: "1h" }),
-    "`1h`; with `mode: rewrite` not above `allow.links.maxAge`",
-    "How long the links to segments hold, from each load of the playlist.",
-    "1h",
-  ),
-  sessionTtl: optional(
-    duration({ min: "10s", max: "7d", example: "12h" }),
-    "`12h`, not above `allow.links.maxAge`",
-    "How long the links to playlists hold when no link admitted the first one. With `mode: rewrite`.",
-    "12h",
-  ),
-  root: optional(
-    textLeaf({
-      type: "path",
-      expected: "a decoded path that begins and ends with a slash, /vod/ say",
-      parse: signing.parseDirectory,
-      pattern: /^\/(?:.*\/)?$/,
-    }),
-    "the playlist's own directory",
-    "Where the URIs of a playlist may lead when no link admitted it. With `mode: rewrite`.",
-    "/vod/",
-  ),
-  bindClient: withDefault(
-    yesOrNo(),
-    true,
-    "Whether links in playlists hold for the viewer's address alone. With `mode: rewrite`.",
   ),
 });
 
@@ -198,7 +133,7 @@ export const routeSchema = mapOf({
     "relay",
     "`relay`: what the client signed arrives at OSS as it was signed. `sign`: the gateway signs; then `sign` and `allow` are needed.",
   ),
-  sign: optional(sign, "none", "How the gateway signs. With `auth: sign`.", { credentials: "media-reader" }),
+  sign: optional(signSchema, "none", "How the gateway signs. With `auth: sign`.", { credentials: "media-reader" }),
   clientSignatures: withDefault(
     oneOf(["refuse", "relay", "verify"]),
     "refuse",
@@ -230,7 +165,7 @@ export const routeSchema = mapOf({
     "any",
   ),
   deny: withDefault(denySchema, {}, "Who may not use the route. It is decided first and always wins."),
-  hls: optional(hls, "playlists are files like others", "HLS from a private bucket. With `auth: sign`.", {
+  hls: optional(hlsSchema, "playlists are files like others", "HLS from a private bucket. With `auth: sign`.", {
     mode: "rewrite",
   }),
   limits: withDefault(
@@ -240,10 +175,29 @@ export const routeSchema = mapOf({
         "5GiB",
         "The longest request body; more is answered 413. OSS itself takes 5 GiB at once.",
       ),
+      ...budgetKeys,
     }),
     {},
-    "What one request of this route may take.",
+    "What the requests of this route may take.",
   ),
+  priority: withDefault(
+    wholeNumber(-100, 100),
+    0,
+    "Where a quota has `shed: true`, the routes of the lowest priority are refused first.",
+  ),
+  referer: optional(
+    refererSchema,
+    "every Referer passes",
+    "Hotlink protection by the Referer. Exempt, as at OSS, are only requests whose `Authorization` is an OSS signature that goes to OSS or was verified here.",
+    { refererList: ["https://www.example.com"] },
+  ),
+  cors: optional(
+    corsSchema,
+    "the bucket's own rules, which OSS applies",
+    "Which pages of other origins may read the answers. Preflights are answered here.",
+    { rules: [{ allowedOrigins: ["https://www.example.com"], allowedMethods: ["GET"] }] },
+  ),
+  ...answerKeys,
   requestHeaders: withDefault(
     mapOf({
       remove: withDefault(

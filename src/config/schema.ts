@@ -1,9 +1,11 @@
 import type * as z from "zod";
 import { parseSocketAddress } from "./address.js";
-import { duration, listOf, mapOf, oneOf, size, textLeaf, wholeNumber } from "./leaves.js";
+import { duration, listOf, mapOf, oneOf, size, textLeaf, wholeNumber, yesOrNo } from "./leaves.js";
+import { network } from "./schema-access.js";
 import { bucketSchema } from "./schema-buckets.js";
 import { credentialsSchema } from "./schema-credentials.js";
 import { mapByName, name, optional, required, withDefault } from "./schema-keys.js";
+import { accountQuota, sharedKeys } from "./schema-limits.js";
 import { routeSchema } from "./schema-routes.js";
 import { secretRef } from "./secret-ref.js";
 
@@ -26,6 +28,11 @@ const listener = mapOf({
     socketAddress(),
     "Where it listens: `ip:port` or, in quotes, `[ipv6]:port`. `[::]` takes IPv4 too. Port 0 takes any free port.",
     "0.0.0.0:80",
+  ),
+  proxyProtocol: withDefault(
+    yesOrNo(),
+    false,
+    "Whether connections from `trustedProxies` begin with a PROXY header, v1 or v2, which names the client.",
   ),
 });
 
@@ -90,13 +97,26 @@ const limits = mapOf({
     "30s",
     "How long running requests may still take after SIGTERM.",
   ),
+  ...sharedKeys,
 });
 
 export const configSchema = mapOf({
   listeners: required(listOf(listener, "listeners", 1), "Where clients connect."),
   admin: withDefault(admin, {}, "The listener for operators."),
+  trustedProxies: withDefault(
+    listOf(network(), "networks or addresses"),
+    [],
+    "Proxies whose `X-Forwarded-For` and PROXY header are believed; everybody else's change nothing.",
+    ["10.0.0.0/8"],
+  ),
   log: withDefault(log, {}, "Logs."),
   limits: withDefault(limits, {}, "Limits of the whole gateway."),
+  quotas: withDefault(
+    mapByName(accountQuota, "a map of accounts by names of yours"),
+    {},
+    "OSS's throttling thresholds of whole accounts, by names of yours: events, as CloudMonitor's, from 0.8 of them on.",
+    { main: { requests: "10000/s" } },
+  ),
   credentials: withDefault(
     mapByName(credentialsSchema, "a map of credentials by their names"),
     {},

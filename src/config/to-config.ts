@@ -2,24 +2,30 @@ import type {
   AllowConfig,
   BucketConfig,
   CredentialsConfig,
+  ForwardAuthConfig,
   GatewayConfig,
   HlsConfig,
   RouteConfig,
 } from "./gateway-config.js";
 import type { ParsedConfig } from "./schema.js";
+import { toAccountQuota, toBudget, toQuota } from "./to-limits.js";
+import { toCors, toReferer, toResponseHeaders } from "./to-policies.js";
 
 type ParsedCredentials = ParsedConfig["credentials"][string];
 type ParsedBucket = ParsedConfig["buckets"][string];
 type ParsedRoute = ParsedConfig["routes"][number];
+type ParsedSign = NonNullable<ParsedRoute["sign"]>;
+type ParsedForwardAuth = NonNullable<NonNullable<ParsedRoute["allow"]>["forwardAuth"]>;
 
 /** The file's values under the names that the rest of the program uses, frozen. */
 export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   const { limits } = parsed;
   const buckets = Object.entries(parsed.buckets).map(([alias, bucket]) => [alias, toBucket(alias, bucket)] as const);
+  const aliases = Object.keys(parsed.buckets);
   return freezeDeep({
-    listeners: parsed.listeners.map((listener) => ({ ...listener, proxyProtocol: false })),
-    trustedProxies: [],
-    quotas: new Map(),
+    listeners: parsed.listeners,
+    trustedProxies: parsed.trustedProxies,
+    quotas: new Map(Object.entries(parsed.quotas).map(([name, quota]) => [name, toAccountQuota(quota, aliases)])),
     admin: { address: parsed.admin.address, bearerSecret: parsed.admin.bearerSecret ?? null },
     log: parsed.log,
     limits: {
@@ -30,7 +36,7 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
       clientIdleTimeoutMs: limits.clientIdleTimeout,
       connections: limits.connections,
       shutdownTimeoutMs: limits.shutdownTimeout,
-      shared: null,
+      shared: limits.shared === undefined ? null : { url: limits.shared, password: limits.sharedPassword ?? null },
     },
     credentials: new Map(
       Object.entries(parsed.credentials).map(([name, credentials]) => [name, toCredentials(credentials)]),
@@ -53,8 +59,8 @@ function toBucket(alias: string, bucket: ParsedBucket): BucketConfig {
     dns: { minTtlMs: dns.minTtl, maxTtlMs: dns.maxTtl, servers: dns.servers, addresses: dns.addresses },
     connections: bucket.connections,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
-    limits: null,
-    quota: null,
+    limits: toBudget(bucket.limits),
+    quota: bucket.quota === undefined ? null : toQuota(bucket.quota),
   });
 }
 
@@ -91,24 +97,28 @@ function toRoute(route: ParsedRoute): RouteConfig {
     hostHeader: route.hostHeader,
     methods: isCallback ? ["POST"] : route.methods,
     auth: route.auth,
-    sign: sign === undefined ? null : { ...sign, trafficLimitBitsPerSecond: null },
+    sign: sign === undefined ? null : toSign(sign),
     clientSignatures: route.clientSignatures,
     operations: route.operations,
     allow: toAllow(route.allow),
     satisfy: route.satisfy ?? "any",
     deny: route.deny,
     hls: toHls(route),
-    limits: { bodySizeBytes: route.limits.bodySize, budget: null },
-    priority: 0,
+    limits: { bodySizeBytes: route.limits.bodySize, budget: toBudget(route.limits) },
+    priority: route.priority,
     requestHeaders: route.requestHeaders,
-    responseHeaders: { set: [], always: false, remove: [] },
-    preview: false,
-    trusted: false,
-    indexDocument: null,
-    errorDocument: null,
-    referer: null,
-    cors: null,
+    responseHeaders: toResponseHeaders(route.responseHeaders),
+    preview: route.preview,
+    trusted: route.trusted,
+    indexDocument: route.indexDocument ?? null,
+    errorDocument: route.errorDocument ?? null,
+    referer: route.referer === undefined ? null : toReferer(route.referer),
+    cors: route.cors === undefined ? null : toCors(route.cors),
   };
+}
+
+function toSign({ trafficLimit, ...rest }: ParsedSign): RouteConfig["sign"] {
+  return { ...rest, trafficLimitBitsPerSecond: trafficLimit === undefined ? null : trafficLimit * 8 };
 }
 
 function toTarget({ bucket, buckets, callback }: ParsedRoute): RouteConfig["target"] {
@@ -121,15 +131,20 @@ function toTarget({ bucket, buckets, callback }: ParsedRoute): RouteConfig["targ
 
 function toAllow(allow: ParsedRoute["allow"]): AllowConfig | null {
   if (allow === undefined) return null;
-  const { anyone, clients = [], links, signatures } = allow;
+  const { anyone, clients = [], links, signatures, basic = null, forwardAuth } = allow;
   return {
     anyone,
     clients,
     links: links === undefined ? null : toLinks(links),
     signatures,
-    basic: null,
-    forwardAuth: null,
+    basic,
+    forwardAuth: forwardAuth === undefined ? null : toForwardAuth(forwardAuth),
   };
+}
+
+function toForwardAuth(parsed: ParsedForwardAuth): ForwardAuthConfig {
+  const { timeout, cache, caFile = null, ...rest } = parsed;
+  return { ...rest, timeoutMs: timeout, cacheMs: cache, caFile };
 }
 
 function toLinks(links: NonNullable<NonNullable<ParsedRoute["allow"]>["links"]>): AllowConfig["links"] {

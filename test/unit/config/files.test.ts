@@ -21,9 +21,16 @@ for (const name of ["gateway.example.yaml", "gateway.minimal.yaml"]) {
 t.test("every default: the smallest file gives exactly this", async (t) => {
   const config = configOf(await read("gateway.minimal.yaml"));
   t.strictSame(
-    { ...config, buckets: [...config.buckets], credentials: [...config.credentials] },
     {
-      listeners: [{ name: "web", address: { host: "0.0.0.0", port: 80 } }],
+      ...config,
+      buckets: [...config.buckets],
+      credentials: [...config.credentials],
+      quotas: [...config.quotas],
+    },
+    {
+      listeners: [{ name: "web", address: { host: "0.0.0.0", port: 80 }, proxyProtocol: false }],
+      trustedProxies: [],
+      quotas: [],
       admin: { address: { host: "127.0.0.1", port: 9180 }, bearerSecret: null },
       log: { level: "info", access: { format: "json" } },
       limits: {
@@ -34,6 +41,7 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
         clientIdleTimeoutMs: 75_000,
         connections: 10_000,
         shutdownTimeoutMs: 30_000,
+        shared: null,
       },
       credentials: [],
       buckets: [
@@ -50,6 +58,8 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
             dns: { minTtlMs: 5_000, maxTtlMs: 60_000, servers: [], addresses: [] },
             connections: 256,
             timeouts: { connectMs: 5_000, headersMs: 60_000, idleMs: 60_000 },
+            limits: null,
+            quota: null,
           },
         ],
       ],
@@ -70,8 +80,16 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
           satisfy: "any",
           deny: { clients: [] },
           hls: null,
-          limits: { bodySizeBytes: 5 * 2 ** 30 },
+          limits: { bodySizeBytes: 5 * 2 ** 30, budget: null },
+          priority: 0,
           requestHeaders: { remove: [] },
+          responseHeaders: { set: [], always: false, remove: [] },
+          preview: false,
+          trusted: false,
+          indexDocument: null,
+          errorDocument: null,
+          referer: null,
+          cors: null,
         },
       ],
     },
@@ -84,12 +102,13 @@ t.test("the values that the example shows as defaults are the defaults", async (
     configOf(await read("gateway.minimal.yaml")),
   ];
   t.strictSame(
-    [example.admin.address, example.log, example.limits],
+    [example.admin.address, example.log, { ...example.limits, shared: null }],
     [minimal.admin.address, minimal.log, minimal.limits],
   );
-  const { domains, ...bucket } = { ...example.buckets.get("media") };
-  const { domains: none, ...defaults } = { ...minimal.buckets.get("media") };
-  t.strictSame([bucket, domains, none], [defaults, ["img.example.com"], []]);
+  // What these are is said to be none by default.
+  const without = { domains: [], limits: null, quota: null };
+  const [bucket, defaults] = [example.buckets.get("media"), minimal.buckets.get("media")];
+  t.strictSame({ ...bucket, ...without }, { ...defaults, ...without });
 });
 
 t.test("the example has every key of the schema, those of every type of credentials too", async (t) => {

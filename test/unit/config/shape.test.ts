@@ -2,7 +2,7 @@ import t from "tap";
 import { problemsOf, withLines } from "./helpers.js";
 
 const ROUTE_KEYS =
-  "name, match, bucket, buckets, callback, stripPrefix, keyPrefix, hostHeader, methods, auth, sign, clientSignatures, operations, allow, satisfy, deny, hls, limits, requestHeaders";
+  "name, match, bucket, buckets, callback, stripPrefix, keyPrefix, hostHeader, methods, auth, sign, clientSignatures, operations, allow, satisfy, deny, hls, limits, priority, referer, cors, preview, trusted, indexDocument, errorDocument, responseHeaders, requestHeaders";
 
 /** Lines of the good file → every problem, exactly. */
 const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, problems: readonly string[]][] = [
@@ -10,7 +10,7 @@ const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, pr
     "a misspelt key points at the key and names the nearest",
     { 1: "limts: {}\nlisteners:" },
     [
-      'g.yaml:1:1: limts: expected one of listeners, admin, log, limits, credentials, buckets, routes, found "limts". Did you mean limits?',
+      'g.yaml:1:1: limts: expected one of listeners, admin, trustedProxies, log, limits, quotas, credentials, buckets, routes, found "limts". Did you mean limits?',
     ],
   ],
   [
@@ -29,7 +29,7 @@ const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, pr
     "an unknown key is not guessed at, and its value is not shown",
     { 1: "accessKeySecret: hunter2\nlisteners:" },
     [
-      'g.yaml:1:1: accessKeySecret: expected one of listeners, admin, log, limits, credentials, buckets, routes, found "accessKeySecret"',
+      'g.yaml:1:1: accessKeySecret: expected one of listeners, admin, trustedProxies, log, limits, quotas, credentials, buckets, routes, found "accessKeySecret"',
     ],
   ],
   [
@@ -122,7 +122,7 @@ const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, pr
       5: "  media: { <<: { region: cn-beijing }, bucket: examplebucket, region: cn-beijing, domains: [img.example.com] }",
     },
     [
-      'g.yaml:5:12: buckets.media["<<"]: expected one of bucket, region, domains, endpoint, tls, caFile, dns, connections, timeouts, found "<<". Merge keys are not supported.',
+      'g.yaml:5:12: buckets.media["<<"]: expected one of bucket, region, domains, endpoint, tls, caFile, dns, connections, timeouts, limits, quota, found "<<". Merge keys are not supported.',
     ],
   ],
   [
@@ -142,7 +142,6 @@ for (const [claim, lines, problems] of ROWS) {
 
 const LATER: readonly [key: string, lines: Readonly<Record<number, string>>, place: string][] = [
   ["workers", { 1: "workers: auto\nlisteners:" }, "g.yaml:1:1: workers:"],
-  ["trustedProxies", { 1: "trustedProxies: []\nlisteners:" }, "g.yaml:1:1: trustedProxies:"],
   ["tls of a listener", { 2: "  - { name: web, address: 0.0.0.0:80, tls: {} }" }, "g.yaml:2:39: listeners[0].tls:"],
   [
     "fallback",
@@ -150,15 +149,9 @@ const LATER: readonly [key: string, lines: Readonly<Record<number, string>>, pla
     "g.yaml:6:53: buckets.other.fallback:",
   ],
   [
-    "basic",
-    { 10: "    bucket: media\n    allow: { clients: [10.0.0.1], basic: {} }" },
-    "g.yaml:11:35: routes[0].allow.basic:",
-  ],
-  ["preview", { 10: "    bucket: media\n    preview: true" }, "g.yaml:11:5: routes[0].preview:"],
-  [
-    "perClient",
-    { 10: "    bucket: media\n    limits: { perClient: {} }" },
-    "g.yaml:11:15: routes[0].limits.perClient:",
+    "certificates",
+    { 10: "    bucket: media\n    allow: { clients: [10.0.0.1], certificates: {} }" },
+    "g.yaml:11:35: routes[0].allow.certificates:",
   ],
 ];
 

@@ -11,16 +11,24 @@ t.test("a signing route with little written has safe defaults", async (t) => {
     plusInPath: "space",
     process: [],
     responseOverrides: [],
+    trafficLimitBitsPerSecond: null,
   });
-  t.strictSame(route.allow, { anyone: false, clients: ["10.0.0.0/8"], links: null, signatures: false });
+  t.strictSame(route.allow, {
+    anyone: false,
+    clients: ["10.0.0.0/8"],
+    links: null,
+    signatures: false,
+    basic: null,
+    forwardAuth: null,
+  });
   t.equal(route.clientSignatures, "refuse");
   t.strictSame([route.operations, route.satisfy, route.deny, route.hls], [[], "any", { clients: [] }, null]);
 });
 
 t.test("a signing route with everything written", async (t) => {
   const route = signedRoute({
-    12: '    sign: { credentials: reader, version: v1, plusInPath: literal, process: [style/thumb, "image/resize,w_*"], responseOverrides: [response-expires] }',
-    13: '    allow: { clients: [10.0.0.1/32, "2001:DB8::/32"], signatures: true, links: { secret: { env: A }, maxAge: 1h, secureLink: { expression: "$secure_link_expires$URI$remote_addr$host$arg_x $secret", secret: { file: b }, md5Parameter: m, expiresParameter: e } } }',
+    12: '    sign: { credentials: reader, version: v1, plusInPath: literal, process: [style/thumb, "image/resize,w_*"], responseOverrides: [response-expires], trafficLimit: 8MiB/s }',
+    13: '    allow: { clients: [10.0.0.1/32, "2001:DB8::/32"], signatures: true, basic: { file: users }, links: { secret: { env: A }, maxAge: 1h, secureLink: { expression: "$secure_link_expires$URI$remote_addr$host$arg_x $secret", secret: { file: b }, md5Parameter: m, expiresParameter: e } } }',
     14: "    satisfy: all\n    deny: { clients: [10.0.0.9] }\n    operations: [ListObjectsV2]\n    clientSignatures: verify\n    hls: { mode: rewrite, ttl: 10m, sessionTtl: 30m, root: /vod/, bindClient: false }",
   });
   t.strictSame(route.sign, {
@@ -29,6 +37,7 @@ t.test("a signing route with everything written", async (t) => {
     plusInPath: "literal",
     process: ["style/thumb", "image/resize,w_*"],
     responseOverrides: ["response-expires"],
+    trafficLimitBitsPerSecond: 67_108_864,
   });
   t.strictSame(route.allow, {
     anyone: false,
@@ -45,6 +54,8 @@ t.test("a signing route with everything written", async (t) => {
       },
     },
     signatures: true,
+    basic: { file: "users", realm: "ossgate" },
+    forwardAuth: null,
   });
   t.strictSame(
     [route.satisfy, route.deny, route.operations, route.clientSignatures],
