@@ -29,6 +29,8 @@ export interface AccessEntry {
   readonly error?: string | undefined;
   /** One sentence about `error`. */
   readonly detail?: string | undefined;
+  /** The code of what a policy that only reports (`mode: report`, `dryRun`) would have refused it with. */
+  readonly reported?: string | undefined;
 }
 
 export interface AccessLog {
@@ -104,6 +106,7 @@ export function accessLine(entry: AccessEntry, nowMs: number): string {
   if (entry.ossRequestId !== undefined) line += `,"ossRequestId":${quote(entry.ossRequestId)}`;
   if (entry.ossEc !== undefined) line += `,"ossEc":${quote(entry.ossEc)}`;
   if (entry.error !== undefined) line += `,"error":"${entry.error}","detail":${quote(entry.detail ?? "")}`;
+  if (entry.reported !== undefined) line += `,"reported":"${entry.reported}"`;
   return `${line}}\n`;
 }
 

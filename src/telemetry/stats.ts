@@ -1,4 +1,8 @@
 import { ERROR_CODES, type ErrorCode } from "../core/errors.js";
+import { REFERER_REASONS, type RefererReason } from "../policy/referer.js";
+import { ThrottledAnswers } from "./throttled-answers.js";
+import type { QuotaScope } from "./throttling-events.js";
+import { QuotaStats } from "./throttling-stats.js";
 
 /** Upper bounds of the duration histograms in seconds; the last bucket is +Inf. */
 export const DURATION_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
@@ -9,7 +13,25 @@ export const METHOD_LABELS = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS",
 /** Status classes as a closed set of labels; 499 counts as `4xx`. */
 export const STATUS_LABELS = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
-const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHOD_LABELS.map((label, index) => [label, index]));
+/** What a limit is of, and whose it is: a route's for all its clients, a client's, a bucket's. */
+export const LIMIT_LABELS = ["requests", "connections", "egress", "ingress"] as const;
+export const PARTY_LABELS = ["all", "client", "bucket"] as const;
+export type LimitLabel = (typeof LIMIT_LABELS)[number];
+export type PartyLabel = (typeof PARTY_LABELS)[number];
+
+const METHOD_INDEX = indexOf(METHOD_LABELS);
+const ERROR_INDEX = indexOf(ERROR_CODES);
+const LIMIT_INDEX = indexOf(LIMIT_LABELS);
+const PARTY_INDEX = indexOf(PARTY_LABELS);
+const REFERER_INDEX = indexOf(REFERER_REASONS);
+
+function indexOf(labels: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(labels.map((label, index) => [label, index]));
+}
+
+function increment(counts: Float64Array, index: number): void {
+  counts[index] = (counts[index] as number) + 1;
+}
 
 /** A histogram as plain numbers: `counts[i]` is of observations ≤ bound i and above bound i − 1, the last of the rest. */
 export class DurationHistogram {
@@ -20,7 +42,7 @@ export class DurationHistogram {
     const seconds = durationMs / 1_000;
     let i = 0;
     while (i < DURATION_BOUNDS_S.length && seconds > (DURATION_BOUNDS_S[i] as number)) i += 1;
-    this.counts[i] = (this.counts[i] as number) + 1;
+    increment(this.counts, i);
     this.sumMs += durationMs;
   }
 }
@@ -37,10 +59,17 @@ export class RouteStats {
   readonly upstreamFirstByte = new DurationHistogram();
   /** Faults and refusals by their place in `ERROR_CODES`. */
   readonly errors = new Float64Array(ERROR_CODES.length);
+  /** What was over a limit: see {@link limitedIndex}. */
+  readonly limited = new Float64Array(LIMIT_LABELS.length * PARTY_LABELS.length * 2);
+  /** Referers that were refused: see {@link refererIndex}. */
+  readonly refererRefusals = new Float64Array(REFERER_REASONS.length * 2);
   receivedBytes = 0;
   sentBytes = 0;
   inFlight = 0;
   retries = 0;
+  /** Transfers that run now and whose bandwidth is limited. */
+  pacedEgress = 0;
+  pacedIngress = 0;
 
   constructor(route: string, signatureClassCount: number) {
     this.route = route;
@@ -50,14 +79,33 @@ export class RouteStats {
   countRequest(signatureClassIndex: number, method: string, status: number): void {
     const methodIndex = METHOD_INDEX.get(method) ?? METHOD_LABELS.length - 1;
     const statusIndex = Math.min(Math.max(Math.trunc(status / 100), 1), 5) - 1;
-    const index = requestsIndex(signatureClassIndex, methodIndex, statusIndex);
-    this.requests[index] = (this.requests[index] as number) + 1;
+    increment(this.requests, requestsIndex(signatureClassIndex, methodIndex, statusIndex));
   }
 
   countError(code: ErrorCode): void {
-    const index = ERROR_CODES.indexOf(code);
-    this.errors[index] = (this.errors[index] as number) + 1;
+    increment(this.errors, ERROR_INDEX.get(code) as number);
   }
+
+  /** @param enforced false in a dry run: the request went on */
+  countLimited(limit: LimitLabel, party: PartyLabel, enforced: boolean): void {
+    const limitIndex = LIMIT_INDEX.get(limit) as number;
+    increment(this.limited, limitedIndex(limitIndex, PARTY_INDEX.get(party) as number, enforced));
+  }
+
+  /** @param enforced false in `mode: report`: the request went on */
+  countReferer(reason: RefererReason, enforced: boolean): void {
+    increment(this.refererRefusals, refererIndex(REFERER_INDEX.get(reason) as number, enforced));
+  }
+}
+
+/** The place in {@link RouteStats.limited}. */
+export function limitedIndex(limitIndex: number, partyIndex: number, enforced: boolean): number {
+  return (limitIndex * PARTY_LABELS.length + partyIndex) * 2 + (enforced ? 1 : 0);
+}
+
+/** The place in {@link RouteStats.refererRefusals}. */
+export function refererIndex(reasonIndex: number, enforced: boolean): number {
+  return reasonIndex * 2 + (enforced ? 1 : 0);
 }
 
 /** The place in {@link RouteStats.requests}. */
@@ -75,6 +123,8 @@ export class UpstreamStats {
   requests = 0;
   egressBytes = 0;
   ingressBytes = 0;
+  /** What OSS refused or held up for its load. */
+  readonly throttled = new ThrottledAnswers();
 }
 
 /** Counters of one set of credentials. */
@@ -92,6 +142,8 @@ export class Stats {
   readonly upstreams = new Map<string, UpstreamStats>();
   /** By name. */
   readonly credentials = new Map<string, CredentialsStats>();
+  /** By scope and name: what OSS holds to thresholds. */
+  readonly quotas = new Map<string, QuotaStats>();
   /** Client connections that are open now. */
   openConnections = 0;
   connectionsTotal = 0;
@@ -120,6 +172,16 @@ export class Stats {
     if (stats === undefined) {
       stats = new CredentialsStats();
       this.credentials.set(name, stats);
+    }
+    return stats;
+  }
+
+  quota(scope: QuotaScope, name: string): QuotaStats {
+    const key = `${scope}/${name}`;
+    let stats = this.quotas.get(key);
+    if (stats === undefined) {
+      stats = new QuotaStats(scope, name);
+      this.quotas.set(key, stats);
     }
     return stats;
   }

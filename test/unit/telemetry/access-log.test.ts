@@ -32,6 +32,7 @@ const FULL: AccessEntry = {
   ossEc: "0003-00000001",
   error: "UPSTREAM_RESET",
   detail: "10.0.0.1: read ECONNRESET",
+  reported: "REFERER_DENIED",
 };
 
 t.test("a line is JSON with the entry's fields and the time in UTC; absent ones are left out", async (t) => {

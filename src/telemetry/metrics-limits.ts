@@ -1,0 +1,54 @@
+import type { Counter, Registry } from "prom-client";
+import { REFERER_REASONS } from "../policy/referer.js";
+import { counter, gauge } from "./metrics-kit.js";
+import type { MetricsSource } from "./metrics-source.js";
+import { LIMIT_LABELS, limitedIndex, PARTY_LABELS, type RouteStats, refererIndex } from "./stats.js";
+
+/** What the routes' policies refused, slowed down, or in a dry run only noticed. */
+export function registerLimits(registry: Registry, source: MetricsSource): void {
+  const routes = () => source.stats.routes.values();
+  const limitedHelp = "What was over a limit, by what it is of and whose it is; enforced is false in a dry run.";
+  counter(registry, "ossgate_limited_total", limitedHelp, ["route", "party", "limit", "enforced"], (metric) => {
+    for (const route of routes()) collectLimited(metric, route);
+  });
+  const refererHelp = "Referers that were refused, or would have been in mode: report.";
+  counter(registry, "ossgate_referer_refused_total", refererHelp, ["route", "reason", "enforced"], (metric) => {
+    for (const route of routes()) collectReferers(metric, route);
+  });
+  const pacedHelp = "Transfers that run now and whose bandwidth is limited.";
+  gauge(registry, "ossgate_paced_transfers", pacedHelp, ["route", "direction"], (metric) => {
+    for (const { route, pacedEgress, pacedIngress } of routes()) {
+      metric.set({ route, direction: "egress" }, pacedEgress);
+      metric.set({ route, direction: "ingress" }, pacedIngress);
+    }
+  });
+  const sharedHelp = "1 while the server of shared limits answers; absent where none is shared.";
+  gauge(registry, "ossgate_limits_shared_up", sharedHelp, [], (metric) => {
+    const isUp = source.sharedUp?.() ?? null;
+    // A gauge without labels says 0 unless it is taken away.
+    if (isUp === null) metric.remove();
+    else metric.set(isUp ? 1 : 0);
+  });
+}
+
+const ENFORCED = [false, true] as const;
+
+function collectLimited(metric: Counter<string>, { route, limited }: RouteStats): void {
+  LIMIT_LABELS.forEach((limit, limitIndex) => {
+    PARTY_LABELS.forEach((party, partyIndex) => {
+      for (const enforced of ENFORCED) {
+        const value = limited[limitedIndex(limitIndex, partyIndex, enforced)] as number;
+        if (value > 0) metric.inc({ route, party, limit, enforced: String(enforced) }, value);
+      }
+    });
+  });
+}
+
+function collectReferers(metric: Counter<string>, { route, refererRefusals }: RouteStats): void {
+  REFERER_REASONS.forEach((reason, reasonIndex) => {
+    for (const enforced of ENFORCED) {
+      const value = refererRefusals[refererIndex(reasonIndex, enforced)] as number;
+      if (value > 0) metric.inc({ route, reason, enforced: String(enforced) }, value);
+    }
+  });
+}

@@ -1,0 +1,29 @@
+import type { Stats } from "./stats.js";
+
+/** What is read from the upstreams at a scrape. */
+export interface UpstreamGauges {
+  readonly id: string;
+  readonly addresses: number;
+  readonly setAside: number;
+  readonly inFlight: number;
+  /** OSS's clock less ours; `null` where nothing was signed. */
+  readonly clockSkewMs: number | null;
+}
+
+/** What is read from a source of credentials at a scrape. */
+export interface CredentialsGauges {
+  readonly name: string;
+  /** Whether there are valid ones. */
+  readonly isValid: boolean;
+  /** Unix milliseconds; `null` for credentials that do not expire, and where there are none. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface MetricsSource {
+  readonly stats: Stats;
+  readonly version: string;
+  upstreams(): readonly UpstreamGauges[];
+  credentials(): readonly CredentialsGauges[];
+  /** Whether the server of shared limits answers; `null` or absent: no limit is shared. */
+  sharedUp?(): boolean | null;
+}
