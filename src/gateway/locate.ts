@@ -2,9 +2,11 @@ import { GatewayError } from "../core/errors.js";
 import { decodePath, encodePath, hasDotSegment, stripRawPrefix } from "../core/target.js";
 import type { BucketChoice, CompiledRoute } from "../route/compiled-route.js";
 import type { RequestContext } from "./request-context.js";
+import { enterSite } from "./site-request.js";
 
 /**
- * Finds the bucket that a request means, and its raw path there, before the key prefix. Does it once.
+ * Finds the bucket that a request means, and its raw path there, before the key prefix: of a site's directory, that of
+ * its page. Does it once.
  * @throws GatewayError `NO_SUCH_BUCKET`, `DOT_SEGMENT`
  */
 export function locate(ctx: RequestContext): void {
@@ -21,6 +23,7 @@ export function locate(ctx: RequestContext): void {
   if (route.bucket === null) rawPath = chooseBucket(ctx, route.choice as BucketChoice, rawPath);
   else ctx.bucket = route.bucket;
   ctx.rawKeyPath = rawPath;
+  if (route.site !== null) enterSite(ctx, route.site);
 }
 
 /** The decoded key before the route's prefix, as the client means it; `""` is the bucket itself. */

@@ -10,6 +10,7 @@ import type { RouteStats, Stats } from "../telemetry/stats.js";
 import type { Exchange, UpstreamRequest } from "../transport/exchange.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { clientIpOf } from "./client-address.js";
+import type { SiteState } from "./site-state.js";
 
 /** What all requests of one listener share. */
 export interface Gateway {
@@ -111,6 +112,8 @@ export class RequestContext {
   carriedLink = false;
   /** The link that admitted the request. */
   link: AdmittingLink | null = null;
+  /** `Authorization` is for the gateway (a password, a token of the service that it asks) and goes no further. */
+  consumedAuthorization = false;
   /** An OSS signature of the client's was verified here. */
   hasVerifiedSignature = false;
   /** What the client signed goes upstream as it is, on a route that signs. */
@@ -122,6 +125,8 @@ export class RequestContext {
   rawKeyPath = "";
   /** What the gateway signs; `null` where it relays. */
   signedDraft: SignedDraft | null = null;
+  /** The read of a static site's page; `null`: it is served like any object. */
+  site: SiteState | null = null;
 
   // exchange, answer
   attempt = 0;
@@ -135,6 +140,8 @@ export class RequestContext {
   signedOffsetMs = 0;
   /** The request was sent again after a whole answer. */
   hasRepeated = false;
+  /** What the client gets in place of a 200, with an error document; `null`: the upstream's own. */
+  answerStatus: number | null = null;
   status = 0;
   isHeadSent = false;
   /** The client, which waited for it, was told to send the body. */

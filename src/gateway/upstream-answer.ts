@@ -19,10 +19,10 @@ export interface WholeAnswer {
   readonly tooLargeCode: ErrorCode;
   /**
    * Answers the client.
-   * @returns `again` when the request should be sent once more instead
+   * @returns `again` when the request should be sent once more instead, `next` when another one, which is described
    * @throws GatewayError
    */
-  finish(ctx: RequestContext, answer: UpstreamAnswer): "done" | "again";
+  finish(ctx: RequestContext, answer: UpstreamAnswer): "done" | "again" | "next";
 }
 
 const OF_THE_BYTES = [

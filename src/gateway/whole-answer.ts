@@ -13,13 +13,21 @@ import {
 import type { RequestContext } from "./request-context.js";
 import { ecElements, ossErrorXml, sendWhole } from "./respond.js";
 import { playlistAnswer } from "./serve-playlist.js";
+import { siteAnswerFor } from "./serve-site.js";
 import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders, withoutFraming } from "./upstream-answer.js";
 
 /**
  * Which answers are collected: on routes that the gateway signs, those that could tell a client what is ours
- * (errors, documents with our keys and endpoints) and playlists. All others are streamed: `null`.
+ * (errors, documents with our keys and endpoints) and playlists; on sites those that may lead to another document. All
+ * others are streamed: `null`.
  */
 export function wholeAnswerFor(ctx: RequestContext, status: number): WholeAnswer | null {
+  const { site } = ctx;
+  const plain = plainAnswerFor(ctx, status);
+  return site === null ? plain : siteAnswerFor(ctx, site, status, plain);
+}
+
+function plainAnswerFor(ctx: RequestContext, status: number): WholeAnswer | null {
   const { signing } = ctx.route as CompiledRoute;
   if (signing === null) return null;
   const draft = ctx.signedDraft;
