@@ -1,15 +1,9 @@
 import fc from "fast-check";
 import t from "tap";
 import { type ProxyHeader, readProxyHeader } from "../../../src/policy/proxy-header.js";
+import { proxyV2 } from "../../support/proxy-header.js";
 
-const SIGNATURE = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
-
-/** A version 2 header. */
-function v2(versionAndCommand: number, familyAndTransport: number, rest: Buffer, length = rest.length): Buffer {
-  const fixed = Buffer.from([versionAndCommand, familyAndTransport, length >> 8, length & 255]);
-  return Buffer.concat([SIGNATURE, fixed, rest]);
-}
-
+const SIGNATURE = proxyV2(0x21, 0x11, Buffer.alloc(0)).subarray(0, 12);
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
 const V4_ADDRESSES = hex("c0000207 c6336401 9c40 01bb");
 const V6_ADDRESSES = hex("20010db8000000000000000000000007 20010db8000000000000000000000001 9c40 01bb");
@@ -33,18 +27,22 @@ const whole: readonly (readonly [what: string, header: Buffer, source: string | 
     latin1(`PROXY UNKNOWN ${"ffff:".repeat(7)}ffff ${"ffff:".repeat(7)}ffff 65535 65535\r\n`),
     null,
   ],
-  ["version 2, IPv4", v2(0x21, 0x11, V4_ADDRESSES), "192.0.2.7"],
-  ["version 2, IPv4 without a transport", v2(0x21, 0x10, V4_ADDRESSES), "192.0.2.7"],
-  ["version 2, IPv4 from datagrams", v2(0x21, 0x12, V4_ADDRESSES), "192.0.2.7"],
-  ["version 2, IPv6", v2(0x21, 0x21, V6_ADDRESSES), "2001:db8::7"],
-  ["version 2, mapped", v2(0x21, 0x21, MAPPED_ADDRESSES), "192.0.2.7"],
-  ["version 2 with TLVs", v2(0x21, 0x11, Buffer.concat([V4_ADDRESSES, hex("04 0003 000000 ea 0001 00")])), "192.0.2.7"],
-  ["version 2 of 4 KiB", v2(0x21, 0x11, Buffer.concat([V4_ADDRESSES, Buffer.alloc(4068, 4)])), "192.0.2.7"],
-  ["version 2, AF_UNIX", v2(0x21, 0x31, UNIX_ADDRESSES), null],
-  ["version 2, AF_UNSPEC", v2(0x21, 0x00, Buffer.alloc(0)), null],
-  ["version 2, LOCAL", v2(0x20, 0x00, Buffer.alloc(0)), null],
-  ["version 2, LOCAL with addresses", v2(0x20, 0x11, V4_ADDRESSES), null],
-  ["version 2, LOCAL with anything", v2(0x20, 0xff, Buffer.alloc(5)), null],
+  ["version 2, IPv4", proxyV2(0x21, 0x11, V4_ADDRESSES), "192.0.2.7"],
+  ["version 2, IPv4 without a transport", proxyV2(0x21, 0x10, V4_ADDRESSES), "192.0.2.7"],
+  ["version 2, IPv4 from datagrams", proxyV2(0x21, 0x12, V4_ADDRESSES), "192.0.2.7"],
+  ["version 2, IPv6", proxyV2(0x21, 0x21, V6_ADDRESSES), "2001:db8::7"],
+  ["version 2, mapped", proxyV2(0x21, 0x21, MAPPED_ADDRESSES), "192.0.2.7"],
+  [
+    "version 2 with TLVs",
+    proxyV2(0x21, 0x11, Buffer.concat([V4_ADDRESSES, hex("04 0003 000000 ea 0001 00")])),
+    "192.0.2.7",
+  ],
+  ["version 2 of 4 KiB", proxyV2(0x21, 0x11, Buffer.concat([V4_ADDRESSES, Buffer.alloc(4068, 4)])), "192.0.2.7"],
+  ["version 2, AF_UNIX", proxyV2(0x21, 0x31, UNIX_ADDRESSES), null],
+  ["version 2, AF_UNSPEC", proxyV2(0x21, 0x00, Buffer.alloc(0)), null],
+  ["version 2, LOCAL", proxyV2(0x20, 0x00, Buffer.alloc(0)), null],
+  ["version 2, LOCAL with addresses", proxyV2(0x20, 0x11, V4_ADDRESSES), null],
+  ["version 2, LOCAL with anything", proxyV2(0x20, 0xff, Buffer.alloc(5)), null],
 ];
 
 const none: readonly (readonly [what: string, header: Buffer])[] = [
@@ -75,16 +73,16 @@ const none: readonly (readonly [what: string, header: Buffer])[] = [
   ["version 1, an unknown word that begins alike", latin1("PROXY UNKNOWNS\r\n")],
   ["version 1 without end", latin1(`PROXY UNKNOWN ${"x".repeat(93)}`)],
   ["version 1 whose end is a byte too late", latin1(`PROXY UNKNOWN ${"x".repeat(92)}\r\n`)],
-  ["version 1 in a signature of version 2", v2(0x11, 0x11, V4_ADDRESSES)],
-  ["version 3", v2(0x31, 0x11, V4_ADDRESSES)],
-  ["version 2 of another command", v2(0x22, 0x11, V4_ADDRESSES)],
-  ["version 2 of another family", v2(0x21, 0x41, UNIX_ADDRESSES)],
-  ["version 2 of another transport", v2(0x21, 0x13, V4_ADDRESSES)],
-  ["version 2, too short for IPv4", v2(0x21, 0x11, V4_ADDRESSES.subarray(1))],
-  ["version 2, too short for IPv6", v2(0x21, 0x21, V6_ADDRESSES.subarray(1))],
-  ["version 2, too short for AF_UNIX", v2(0x21, 0x31, UNIX_ADDRESSES.subarray(1))],
-  ["version 2 of more than 4 KiB", v2(0x21, 0x11, V4_ADDRESSES, 4081)],
-  ["version 2, LOCAL, of 64 KiB", v2(0x20, 0x00, Buffer.alloc(0), 65535)],
+  ["version 1 in a signature of version 2", proxyV2(0x11, 0x11, V4_ADDRESSES)],
+  ["version 3", proxyV2(0x31, 0x11, V4_ADDRESSES)],
+  ["version 2 of another command", proxyV2(0x22, 0x11, V4_ADDRESSES)],
+  ["version 2 of another family", proxyV2(0x21, 0x41, UNIX_ADDRESSES)],
+  ["version 2 of another transport", proxyV2(0x21, 0x13, V4_ADDRESSES)],
+  ["version 2, too short for IPv4", proxyV2(0x21, 0x11, V4_ADDRESSES.subarray(1))],
+  ["version 2, too short for IPv6", proxyV2(0x21, 0x21, V6_ADDRESSES.subarray(1))],
+  ["version 2, too short for AF_UNIX", proxyV2(0x21, 0x31, UNIX_ADDRESSES.subarray(1))],
+  ["version 2 of more than 4 KiB", proxyV2(0x21, 0x11, V4_ADDRESSES, 4081)],
+  ["version 2, LOCAL, of 64 KiB", proxyV2(0x20, 0x00, Buffer.alloc(0), 65535)],
 ];
 
 t.test("a whole header tells whom the connection is from and where it ends", (t) => {
@@ -116,7 +114,7 @@ t.test("no more than 4 KiB are ever waited for", (t) => {
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 4096, maxLength: 4200 }),
-      fc.constantFrom(latin1("PROXY "), latin1("PROXY UNKNOWN "), SIGNATURE, v2(0x21, 0x11, V4_ADDRESSES)),
+      fc.constantFrom(latin1("PROXY "), latin1("PROXY UNKNOWN "), SIGNATURE, proxyV2(0x21, 0x11, V4_ADDRESSES)),
       (bytes, start) => {
         t.not(readProxyHeader(Buffer.concat([start, bytes])).kind, "part");
       },
