@@ -10,13 +10,15 @@ export interface AdminSource {
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Why the gateway is not ready, in words; empty when it is. */
   problems(): readonly string[];
+  /** What is seen most and is no metric, since clients choose it; what JSON can hold. */
+  tops?(): unknown;
   /** Serves `POST /sign` and `POST /policy`; absent or `null`: they are off. */
   readonly issuer?: AdminIssuer | null;
 }
 
 /**
- * The listener for operators and applications: `/metrics`, `/healthz`, `/readyz`, and `POST /sign` and `/policy` where
- * they are on. Never one of the listeners that clients reach.
+ * The listener for operators and applications: `/metrics`, `/healthz`, `/readyz`, `/tops`, and `POST /sign` and
+ * `/policy` where they are on. Never one of the listeners that clients reach.
  */
 export class AdminListener {
   readonly #server: Server;
@@ -71,14 +73,16 @@ export class AdminListener {
         const { contentType, body } = await this.#source.metrics();
         return answer(res, 200, body, contentType);
       }
+      case "/tops":
+        return answer(res, 200, `${JSON.stringify(this.#source.tops?.() ?? {})}\n`, "application/json");
       default:
         return answer(res, 404, issuer == null ? PATHS : PATHS_WITH_ISSUER);
     }
   }
 }
 
-const PATHS = "Here are /metrics, /healthz and /readyz.\n";
-const PATHS_WITH_ISSUER = "Here are /metrics, /healthz, /readyz, and POST /sign and POST /policy.\n";
+const PATHS = "Here are /metrics, /healthz, /readyz and /tops.\n";
+const PATHS_WITH_ISSUER = "Here are /metrics, /healthz, /readyz and /tops, and POST /sign and POST /policy.\n";
 
 function isTrustedHost(value: string | undefined): boolean {
   const host = hostOf(value ?? "");

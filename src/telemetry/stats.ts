@@ -1,8 +1,10 @@
 import { ERROR_CODES, type ErrorCode } from "../core/errors.js";
 import { REFERER_REASONS, type RefererReason } from "../policy/referer.js";
+import { refererHost } from "../policy/referer-host.js";
 import { ThrottledAnswers } from "./throttled-answers.js";
 import type { QuotaScope } from "./throttling-events.js";
 import { QuotaStats } from "./throttling-stats.js";
+import { TopList } from "./top-list.js";
 
 /** Upper bounds of the duration histograms in seconds; the last bucket is +Inf. */
 export const DURATION_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
@@ -133,6 +135,16 @@ export class CredentialsStats {
   refreshesFailed = 0;
 }
 
+/** How many entries of a top list are shown. */
+const SHOWN_TOPS = 50;
+
+export interface TopReferer {
+  readonly host: string;
+  /** How often it was refused: at most, and for sure. */
+  readonly count: number;
+  readonly atLeast: number;
+}
+
 /** Everything that the gateway counts; outlives configurations. */
 export class Stats {
   readonly #signatureClassCount: number;
@@ -144,6 +156,7 @@ export class Stats {
   readonly credentials = new Map<string, CredentialsStats>();
   /** By scope and name: what OSS holds to thresholds. */
   readonly quotas = new Map<string, QuotaStats>();
+  readonly #refusedReferers = new Map<string, TopList>();
   /** Client connections that are open now. */
   openConnections = 0;
   connectionsTotal = 0;
@@ -165,6 +178,25 @@ export class Stats {
       this.routes.set(name, stats);
     }
     return stats;
+  }
+
+  /** Of those, the hosts that are refused most can be asked for: see {@link tops}. */
+  noteRefusedReferer(routeName: string, referer: string | undefined): void {
+    let list = this.#refusedReferers.get(routeName);
+    if (list === undefined) {
+      list = new TopList();
+      this.#refusedReferers.set(routeName, list);
+    }
+    list.note(refererHost(referer));
+  }
+
+  /** What is no label, since clients choose it: by route the hosts of referers that were refused most, or reported. */
+  tops(): { readonly refusedReferers: Readonly<Record<string, readonly TopReferer[]>> } {
+    const byRoute = [...this.#refusedReferers].map(([route, list]) => [
+      route,
+      list.top(SHOWN_TOPS).map(({ key, count, atLeast }) => ({ host: key, count, atLeast })),
+    ]);
+    return { refusedReferers: Object.fromEntries(byRoute) };
   }
 
   credentialsOf(name: string): CredentialsStats {
