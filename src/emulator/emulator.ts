@@ -13,6 +13,7 @@ import { handleRequest } from "./handle.js";
 import { DEFAULT_HLS_SIGN_LIMITS, type HlsSignLimits } from "./hls-limits.js";
 import { readSettings } from "./metadata.js";
 import { normalObject } from "./object-write.js";
+import { makeReferer, type RefererRules } from "./referer-configuration.js";
 import { EmulatorServer } from "./server.js";
 import { type Bucket, type BucketOptions, Store, type StoredObject } from "./store.js";
 
@@ -45,6 +46,8 @@ export interface Emulator {
   addBucket(options: BucketOptions): void;
   /** Replaces the CORS configuration of a bucket; `null` takes it away. @throws Error for a rule that OSS would refuse */
   setCors(bucket: string, rules: readonly CorsRule[] | null, responseVary?: boolean): void;
+  /** Replaces the Referer configuration of a bucket; `null` takes it away. */
+  setReferer(bucket: string, rules: RefererRules | null): void;
   /** Stores an object as an upload with these headers would. */
   putObject(
     bucket: string,
@@ -114,6 +117,9 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     addBucket: (bucket) => void store.addBucket(bucket, clock.nowMs()),
     setCors: (name, rules, responseVary = false) => {
       bucketNamed(world, name).cors = rules === null ? null : makeCors(rules, responseVary);
+    },
+    setReferer: (name, rules) => {
+      bucketNamed(world, name).referer = rules === null ? null : makeReferer(rules);
     },
     ...objectAccess(world),
     ...clock,

@@ -15,6 +15,7 @@ import { parameterProblem } from "./not-emulated.js";
 import { findOperation } from "./operations.js";
 import { postObject } from "./post-object.js";
 import { parseQuery, type Query } from "./query.js";
+import { refererRefusal } from "./referer.js";
 import type { Bucket } from "./store.js";
 
 /** A request of which the Host and the target are understood. */
@@ -31,7 +32,7 @@ interface Addressed {
 }
 
 /**
- * Answers one request, in this order: host, bucket, region, signature, operation, access, and then the operation itself.
+ * Answers one request, in this order: host, bucket, region, signature, referer, operation, access, and then the operation.
  * The order between the first two and the signature is not documented.
  */
 export async function handleRequest(arrival: Arrival, world: World): Promise<Outcome> {
@@ -127,10 +128,12 @@ async function handleBucket(addressed: Addressed, place: Place): Promise<Outcome
   const isPreflight = !isRefusal(operation) && operation.need === "anyone";
   const verdict = isPreflight ? ANONYMOUS : verify(addressed, { bucketName: place.bucket.name, region: place.region });
   if (isRefusal(verdict)) return verdict;
+  const exchange = makeExchange(addressed, place, verdict);
+  const refused = isPreflight ? null : refererRefusal(exchange);
+  if (refused !== null) return refused;
   if (isRefusal(operation)) return operation;
   const isAllowed = hasAccess(operation.need, place.bucket, place.bucket.objects.get(key), verdict.accessKeyId);
   if (!isAllowed) return anonymousRefusal(operation.need);
-  const exchange = makeExchange(addressed, place, verdict);
   return withCors(await operation.handle(exchange), exchange);
 }
 

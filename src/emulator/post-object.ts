@@ -13,6 +13,7 @@ import { headerText, isSettingName, readSettings } from "./metadata.js";
 import { headerProblem } from "./not-emulated.js";
 import { normalObject, overwriteProblem } from "./object-write.js";
 import { authenticateForm } from "./post-auth.js";
+import { refererRefusal } from "./referer.js";
 import { discardsBody, type StoredObject } from "./store.js";
 import { element, xmlDocument } from "./xml.js";
 
@@ -40,6 +41,9 @@ function storeForm(exchange: Exchange, form: ParsedForm, file: FormFile, region:
   const subject = { bucket: bucket.name, fields: form.fields, fileBytes: file.bytes.length };
   const signer = authenticateForm({ subject, region, world, nowMs });
   if (isRefusal(signer)) return signer;
+  // A form is signed by its fields: no Authorization header exempts it (oss-semantics §5.2 R0).
+  const refused = refererRefusal(exchange);
+  if (refused !== null) return refused;
   const key = (form.fields.get("key") ?? "").replace(/\$\{filename\}/g, () => file.name);
   const invalid = keyProblem(key);
   if (invalid !== null) return invalid;

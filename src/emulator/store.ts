@@ -1,7 +1,9 @@
 import type { HeaderList } from "../core/headers.js";
 import type { CorsRule } from "../policy/cors.js";
+import type { CheckReferer } from "../policy/referer.js";
 import type { BodySource } from "./body.js";
 import { type CorsConfiguration, makeCors } from "./cors-configuration.js";
+import { makeReferer, type RefererRules } from "./referer-configuration.js";
 
 export const BUCKET_ACLS = ["private", "public-read", "public-read-write"] as const;
 export const OBJECT_ACLS = ["default", ...BUCKET_ACLS] as const;
@@ -68,6 +70,8 @@ export interface BucketOptions {
   readonly corsRules?: readonly CorsRule[];
   /** `ResponseVary` of the CORS configuration. */
   readonly corsResponseVary?: boolean;
+  /** Referer rules (oss-semantics §5); nobody's referer is asked about when absent. */
+  readonly referer?: RefererRules;
 }
 
 export interface Bucket {
@@ -75,6 +79,7 @@ export interface Bucket {
   readonly region: string;
   acl: BucketAcl;
   cors: CorsConfiguration | null;
+  referer: CheckReferer | null;
   readonly domains: ReadonlySet<string>;
   readonly hasAcceleration: boolean;
   readonly createdAtMs: number;
@@ -98,6 +103,7 @@ export class Store {
       region: options.region ?? "cn-hangzhou",
       acl: options.acl ?? "private",
       cors: options.corsRules === undefined ? null : makeCors(options.corsRules, options.corsResponseVary ?? false),
+      referer: options.referer === undefined ? null : makeReferer(options.referer),
       domains: new Set(domains),
       hasAcceleration: options.hasAcceleration ?? false,
       createdAtMs: options.createdAtMs ?? nowMs,

@@ -70,7 +70,7 @@ function sortPatterns(patterns: readonly string[]): StrictList {
   const others: StrictPattern[] = [];
   for (const pattern of patterns) {
     const end = headEndOf(pattern);
-    const head = toAsciiHost(pattern.slice(0, end)).toLowerCase();
+    const head = pattern.slice(0, end).toLowerCase();
     const tail = pattern.slice(end);
     if (tail === "" && !WILDCARD.test(head)) origins.add(head);
     else others.push({ head: compileGlob(head), tail: tail === "" ? null : compileGlob(tail) });
@@ -84,14 +84,4 @@ function headEndOf(pattern: string): number {
   const isOfScheme = /(?:^|[:*?])\/$/.test(pattern.slice(0, first + 1)) && pattern[first + 1] === "/";
   const end = isOfScheme ? pattern.indexOf("/", first + 2) : first;
   return end === -1 ? pattern.length : end;
-}
-
-const BEYOND_ASCII = /\P{ASCII}/u;
-
-/** Host names beyond ASCII as browsers send them, `xn--…`. */
-function toAsciiHost(head: string): string {
-  return head.replace(/[^\s./:*?]+/g, (label) => {
-    const url = `http://${label}/`;
-    return BEYOND_ASCII.test(label) && URL.canParse(url) ? new URL(url).hostname : label;
-  });
 }

@@ -161,9 +161,8 @@ const admitted: readonly (readonly [pattern: string, referer: string, asOss: boo
   ["**", "http://a.com/", true, true],
   ["http://[2001:db8::1]", "http://[2001:db8::1]:8080/", true, true],
   ["http://[2001:db8::1]", "http://[2001:DB8:0::1]/", false, true],
-  ["http://例子.com", "http://xn--fsqu00a.com/", false, true],
-  ["http://*.例子.com", "http://www.xn--fsqu00a.com/", false, true],
-  ["http://例子.com", "http://xn--fsqu00a.com.evil.net/", false, false],
+  ["http://xn--fsqu00a.com", "http://xn--fsqu00a.com/", true, true],
+  ["http://*", "http://\u00e4\u00be\u008b.com/", true, false],
 ];
 
 t.test("strict ends a host pattern at the host and keeps its * in the host; otherwise it is as OSS", (t) => {
@@ -262,7 +261,7 @@ t.test("strictly, a host pattern matches a whole host", (t) => {
   t.end();
 });
 
-t.test("strict never admits what OSS would refuse, user information, IDN and addresses aside", (t) => {
+t.test("strict never admits what OSS would refuse, user information and spellings of addresses aside", (t) => {
   const referer = fc
     .string({ unit: fc.constantFrom("a", "b", ".com", "/", ".", ":", "@", "\\", "?", "8", "A"), maxLength: 12 })
     .map((rest) => `http://${rest}`);
