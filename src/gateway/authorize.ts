@@ -1,31 +1,46 @@
 import type { Denial } from "../core/errors.js";
 import { decodePath } from "../core/target.js";
+import type { AccessFacts } from "../policy/access.js";
 import { checkLink } from "../policy/link-check.js";
 import { type RawLink, takeLinkParameters } from "../policy/link-query.js";
 import { INVALID, type LinkVerdict } from "../policy/link-verdict.js";
-import type { CompiledLinks, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
+import type { CompiledLinks, CompiledLogin, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { parseQuery } from "../signing/canonical.js";
 import { isKnownParameter } from "../signing/request-parameters.js";
 import type { QueryPairs } from "../signing/types.js";
+import { askMembers, consumesAuthorization } from "./ask-members.js";
 import { type ClientSignature, clientSignature, isRelayed, signsItsRequest } from "./client-signature.js";
+import { checkReferer } from "./referer.js";
 import type { RequestContext } from "./request-context.js";
 
 /**
  * Stage 5. Decides who may use the route: takes a link off the query and checks it, verifies what the client signed
- * where the route wants that, and asks the policy about all of it at once.
+ * where the route wants that, looks at the page that it comes from, and asks the policy about all that is known. Only
+ * where the policy leaves it to a password or to a service is there somebody to wait for.
  */
-export function authorize(ctx: RequestContext): Denial | null {
-  const { access, links, signing } = ctx.route as CompiledRoute;
+export function authorize(ctx: RequestContext): Denial | null | Promise<Denial | null> {
+  const { access, links, login, signing, referer } = ctx.route as CompiledRoute;
   if (ctx.rawPath.includes("+") && mayBeAnothersPath(ctx)) return PLUS_IS_AMBIGUOUS.denial;
-  if (access === null && signing === null) return null;
+  if (access === null && signing === null && referer === null) return null;
+  if (login !== null) ctx.consumedAuthorization = consumesAuthorization(ctx, login);
   const rawLink = links === null ? null : takeLink(ctx, links);
   // A browser shows nobody's credentials with it, and OSS tells nothing of the object (oss-semantics §6.3).
   if (ctx.isPreflight) return null;
   const signature = signing === null ? null : takeSignature(ctx, signing);
   if (signature?.kind === "refused") return signature.denial;
-  if (access === null) return null;
+  const denied = referer === null ? null : checkReferer(ctx);
+  if (denied !== null || access === null) return denied;
   const link = signature?.kind === "signed-url" ? signature.verdict : linkVerdict(ctx, rawLink, links);
-  const denied = access.decide({ client: ctx.client, link, isSignatureVerified: ctx.hasVerifiedSignature });
+  const facts: AccessFacts = { client: ctx.client, link, isSignatureVerified: ctx.hasVerifiedSignature };
+  const decision = access.decide(facts);
+  if (decision !== "ask") return admit(ctx, link, decision);
+  const outcome = askMembers(ctx, { login: login as CompiledLogin, access, facts });
+  if (outcome instanceof Promise) return outcome.then((known) => admit(ctx, link, known));
+  return admit(ctx, link, outcome);
+}
+
+/** Notes the link, where it may have helped to let the request in. */
+function admit(ctx: RequestContext, link: LinkVerdict | null, denied: Denial | null): Denial | null {
   if (denied === null && link?.ok === true) ctx.link = admitting(link);
   return denied;
 }

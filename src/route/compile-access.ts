@@ -1,4 +1,4 @@
-import type { LinksConfig, RouteConfig } from "../config/gateway-config.js";
+import type { AllowConfig, LinksConfig, RouteConfig } from "../config/gateway-config.js";
 import type { readSecret } from "../credentials/secret-ref.js";
 import { type AccessPolicy, compileAccess } from "../policy/access.js";
 import { compileLinkKeys } from "../policy/link-check.js";
@@ -11,8 +11,13 @@ export type ReadSecret = typeof readSecret;
 /** Who may use a route; `null`: everybody, which a route that signs must say out loud. */
 export function compileRouteAccess({ allow, deny, satisfy }: RouteConfig): AccessPolicy | null {
   if ((allow === null || allow.anyone) && deny.clients.length === 0) return null;
-  const members = allow === null ? null : { ...allow, links: allow.links !== null };
+  const members = allow === null ? null : membersOf(allow);
   return compileAccess({ allow: members, satisfy, deny });
+}
+
+function membersOf({ anyone, clients, links, signatures, basic, forwardAuth }: AllowConfig) {
+  const asking = { basic: basic !== null, forwardAuth: forwardAuth !== null };
+  return { anyone, clients, links: links !== null, signatures, ...asking };
 }
 
 /** @param where the route's place in the configuration, `routes[2]` */

@@ -12,6 +12,7 @@ import { compileCallback } from "./callback.js";
 import { compileRouteAccess, compileRouteLinks, type ReadSecret } from "./compile-access.js";
 import { compileSigning } from "./compile-signing.js";
 import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
+import type { Logins } from "./logins.js";
 import { RouteTable } from "./table.js";
 import type { UpstreamClock } from "./upstream-clock.js";
 
@@ -22,6 +23,7 @@ export interface Parts {
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
   readonly publicKeys: PublicKeys;
   readonly readSecret: ReadSecret;
+  readonly logins: Logins;
   readonly stats: Stats;
 }
 
@@ -97,6 +99,7 @@ function compileRoute({ route, where, buckets, parts }: RouteInput): CompiledRou
     removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
     access: compileRouteAccess(route),
     links,
+    login: parts.logins.compile(route, where),
     signing: compileSigning(route, own, parts.credentials),
     hls: route.hls,
     callback: compileRouteCallback({ route, where, buckets, parts }),

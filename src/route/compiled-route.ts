@@ -1,4 +1,5 @@
 import type { Denial } from "../core/errors.js";
+import type { PasswordFile } from "../credentials/password-file.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { AccessPolicy } from "../policy/access.js";
 import type { CorsPolicy } from "../policy/cors-policy.js";
@@ -11,6 +12,7 @@ import type { HeaderSigner } from "../signing/header-signer.js";
 import type { CompiledRules } from "../signing/signed-request.js";
 import type { DayKeys } from "../signing/types.js";
 import type { RouteStats } from "../telemetry/stats.js";
+import type { ForwardAuth } from "../transport/forward-auth.js";
 import type { CompiledCallback } from "./callback.js";
 import type { CompiledBucket } from "./compiled-bucket.js";
 
@@ -48,6 +50,8 @@ export interface CompiledRoute {
   /** Who may use the route; `null`: everybody. */
   readonly access: AccessPolicy | null;
   readonly links: CompiledLinks | null;
+  /** Who of `access` must be asked; `null`: nobody. */
+  readonly login: CompiledLogin | null;
   /** `null`: what the client signed is relayed. */
   readonly signing: CompiledSigning | null;
   readonly hls: CompiledHls | null;
@@ -69,6 +73,20 @@ export interface CompiledReferer {
   /** Otherwise refusals are only counted. */
   readonly isEnforced: boolean;
   readonly denials: Readonly<Record<RefererReason, Denial>>;
+}
+
+/** The members of `allow` whose answer is waited for. At least one. */
+export interface CompiledLogin {
+  readonly basic: {
+    readonly file: PasswordFile;
+    /** Asks for a name and a password. */
+    readonly denial: Denial;
+  } | null;
+  readonly forwardAuth: {
+    readonly service: ForwardAuth;
+    /** Lower case: which of the client's headers the service is sent. */
+    readonly requestHeaders: ReadonlySet<string>;
+  } | null;
 }
 
 /** The links that admit to a route. */

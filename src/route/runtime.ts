@@ -1,5 +1,3 @@
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { endpointHost, endpointPort } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
 import { createCredentialsSources } from "../credentials/create.js";
@@ -10,8 +8,10 @@ import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
 import { PublicKeys } from "../transport/public-keys.js";
 import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transport/upstream.js";
+import { readCaFile } from "./ca-file.js";
 import { compileRoutes } from "./compile.js";
 import type { CompiledRoute } from "./compiled-route.js";
+import { Logins } from "./logins.js";
 import type { RouteTable } from "./table.js";
 import { type ClockState, UpstreamClock } from "./upstream-clock.js";
 
@@ -22,6 +22,7 @@ export class Runtime {
   /** By alias: what OSS's clock says of ours. */
   readonly clocks: ReadonlyMap<string, UpstreamClock>;
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
+  readonly #logins: Logins;
   readonly #failures = new Map<string, string>();
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
 
@@ -36,13 +37,17 @@ export class Runtime {
       [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
     );
     this.credentials = createCredentialsSources(config.credentials, this.#credentialsEvents(stats, log));
-    this.#tables = compileRoutes(config, { ...this, publicKeys: new PublicKeys(keyOptions(log)), readSecret, stats });
+    const logins = new Logins(log);
+    this.#logins = logins;
+    const publicKeys = new PublicKeys(keyOptions(log));
+    this.#tables = compileRoutes(config, { ...this, publicKeys, readSecret, logins, stats });
   }
 
   /** Resolves when each of the credentials has been fetched, or could not be; requests may be served before. */
   async start(): Promise<void> {
     for (const upstream of this.upstreams.values()) upstream.start();
-    await Promise.all([...this.credentials.values()].map((source) => source.start()));
+    const sources = [...this.credentials.values()].map((source) => source.start());
+    await Promise.all([...sources, this.#logins.start()]);
   }
 
   /** Why the last fetch of credentials failed; `undefined` when it did not. */
@@ -86,6 +91,7 @@ export class Runtime {
   destroy(): void {
     for (const upstream of this.upstreams.values()) upstream.destroy();
     for (const source of this.credentials.values()) source.close();
+    this.#logins.destroy();
   }
 }
 
@@ -95,23 +101,11 @@ function upstreamOptions(bucket: BucketConfig): UpstreamOptions {
     host: endpointHost(bucket),
     port: endpointPort(bucket),
     tls: bucket.tls,
-    ca: bucket.caFile === null ? null : readCaFile(bucket.caFile, bucket.alias),
+    ca: bucket.caFile === null ? null : readCaFile(bucket.caFile, `buckets.${bucket.alias}.caFile`),
     connections: bucket.connections,
     timeouts: bucket.timeouts,
     dns: bucket.dns,
   };
-}
-
-function readCaFile(path: string, alias: string): string {
-  try {
-    const text = readFileSync(path, "utf8");
-    const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-    if (blocks.length === 0) throw new Error(`${path} has no PEM certificate`);
-    for (const block of blocks) new X509Certificate(block);
-    return text;
-  } catch (cause) {
-    throw new Error(`buckets.${alias}.caFile: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {

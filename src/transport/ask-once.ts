@@ -46,7 +46,7 @@ export async function askOnce(question: Question): Promise<WholeAnswer> {
     headersTimeout: 0,
     bodyTimeout: 0,
     allowH2: false,
-    connect: connector(question),
+    connect: verifiedConnector(question),
   });
   // Not undici's `signal`, which ends nothing while the connection is not there.
   const stop = (reason: Error): void => void client.destroy(reason).catch(() => {});
@@ -70,7 +70,12 @@ async function readAnswer(client: Client, { url, method, headers, body }: Questi
   return { status: answer.statusCode, body: Buffer.alloc(0) };
 }
 
-function connector({ timeoutMs, ca, connectTo }: Question): buildConnector.connector {
+/** How to connect, the name's look-up and TLS included; the server's certificate is verified. */
+export function verifiedConnector({
+  timeoutMs,
+  ca,
+  connectTo = null,
+}: Pick<Question, "timeoutMs" | "ca"> & Partial<Pick<Question, "connectTo">>): buildConnector.connector {
   const connect = buildConnector({
     // A connection that is not there yet ends by this alone.
     timeout: Math.ceil(timeoutMs),

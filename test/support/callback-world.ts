@@ -6,6 +6,7 @@ import { signCallbackToken } from "../../src/policy/callback-token.js";
 import type { CompiledCallback } from "../../src/route/callback.js";
 import { compileRoutes } from "../../src/route/compile.js";
 import type { CompiledRoute } from "../../src/route/compiled-route.js";
+import { Logins } from "../../src/route/logins.js";
 import { RouteTable } from "../../src/route/table.js";
 import { UpstreamClock } from "../../src/route/upstream-clock.js";
 import { Listener } from "../../src/server/listener.js";
@@ -190,6 +191,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
     credentials: new Map(),
     publicKeys: keys,
     readSecret: () => secret,
+    logins: new Logins(createLog("silent")),
     stats,
   });
   const route = tables.get("web")?.find(HOST, "/") as CompiledRoute;
