@@ -32,22 +32,23 @@ export function compileShedding(
   config: Pick<GatewayConfig, "buckets" | "quotas" | "routes">,
   budgets: Pick<Budgets, "rate">,
 ): FindShed {
-  const sheds = new Map<string, Shed>();
-  const budgetsOf = new Map<string, Budget[]>();
+  const budgetsOf = new Map<string, Map<string, Budget[]>>();
   for (const party of partiesOf(config)) {
-    for (const [route, budget] of budgetsOfRoutes(party, config.routes, budgets)) {
-      for (const alias of bucketsOf(route)) {
-        if (!party.buckets.has(alias)) continue;
-        const place = placeOf(route.name, alias);
-        budgetsOf.set(place, [...(budgetsOf.get(place) ?? []), budget]);
-      }
+    for (const [{ name, target }, budget] of budgetsOfRoutes(party, config.routes, budgets)) {
+      const ofRoute = budgetsOf.get(name) ?? new Map<string, Budget[]>();
+      budgetsOf.set(name, ofRoute);
+      const aliases = bucketsOf(target).filter((alias) => party.buckets.has(alias));
+      for (const alias of aliases) ofRoute.set(alias, [...(ofRoute.get(alias) ?? []), budget]);
     }
   }
-  for (const [place, list] of budgetsOf) sheds.set(place, shedOf(list));
-  return (routeName, bucketAlias) => sheds.get(placeOf(routeName, bucketAlias)) ?? null;
+  const sheds = new Map(
+    [...budgetsOf].map(([name, ofRoute]) => [
+      name,
+      new Map([...ofRoute].map(([alias, list]) => [alias, shedOf(list)] as const)),
+    ]),
+  );
+  return (routeName, bucketAlias) => sheds.get(routeName)?.get(bucketAlias) ?? null;
 }
-
-const placeOf = (routeName: string, bucketAlias: string): string => `${routeName}\n${bucketAlias}`;
 
 function partiesOf({ buckets, quotas }: Pick<GatewayConfig, "buckets" | "quotas">): readonly Party[] {
   const parties: Party[] = [];
@@ -71,7 +72,7 @@ function partiesOf({ buckets, quotas }: Pick<GatewayConfig, "buckets" | "quotas"
 }
 
 /** A callback's route asks nothing of OSS. */
-function bucketsOf({ target }: RouteConfig): readonly string[] {
+function bucketsOf(target: RouteConfig["target"]): readonly string[] {
   if (target.kind === "callback") return [];
   return target.kind === "bucket" ? [target.bucket] : target.buckets;
 }
@@ -81,7 +82,7 @@ function budgetsOfRoutes(
   routes: readonly RouteConfig[],
   budgets: Pick<Budgets, "rate">,
 ): readonly (readonly [RouteConfig, Budget])[] {
-  const own = routes.filter((route) => bucketsOf(route).some((alias) => buckets.has(alias)));
+  const own = routes.filter(({ target }) => bucketsOf(target).some((alias) => buckets.has(alias)));
   const priorities = [...new Set(own.map(({ priority }) => priority))].sort((a, b) => b - a);
   const burst = burstFor(requestsPerSecond, priorities.length);
   const ofRank = priorities.map((_, rank) =>

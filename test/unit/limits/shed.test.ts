@@ -3,40 +3,17 @@ import type { AccountQuotaConfig, BucketConfig, QuotaConfig, RouteConfig } from 
 import type { Budget, BudgetSpec, Budgets } from "../../../src/limits/budget.js";
 import { compileShedding, type Shed } from "../../../src/limits/shed.js";
 
-/** What all holders of one key take from. */
-interface Tokens {
-  level: number;
-  atMs: number;
-}
-
-/** Token buckets by the interface's words: holders of one key share it, and each leaves its reserve. */
-function tokenBudgets(): Pick<Budgets, "rate"> & { readonly specs: BudgetSpec[] } {
-  const all = new Map<string, Tokens>();
+/** Budgets of one process, and what was asked of them. */
+function recordedBudgets(): Pick<Budgets, "rate"> & { readonly specs: BudgetSpec[] } {
+  const budgets = createLocalBudgets();
   const specs: BudgetSpec[] = [];
-  const rate = (spec: BudgetSpec): Budget => {
-    specs.push(spec);
-    const tokens = all.get(spec.key) ?? { level: spec.burst, atMs: 0 };
-    all.set(spec.key, tokens);
-    const fill = (nowMs: number): void => {
-      tokens.level = Math.min(spec.burst, tokens.level + ((nowMs - tokens.atMs) * spec.ratePerSecond) / 1_000);
-      tokens.atMs = nowMs;
-    };
-    return {
-      take(count, nowMs) {
-        fill(nowMs);
-        if (tokens.level - count < spec.reserve) return 1;
-        tokens.level -= count;
-        return 0;
-      },
-      giveBack(count, nowMs) {
-        fill(nowMs);
-        tokens.level = Math.min(spec.burst, tokens.level + count);
-      },
-      takeUpTo: () => t.fail("not for requests") as unknown as number,
-      charge: () => t.fail("not for requests") as unknown as undefined,
-    };
+  return {
+    specs,
+    rate(spec) {
+      specs.push(spec);
+      return budgets.rate(spec);
+    },
   };
-  return { rate, specs };
 }
 
 const NOTHING: QuotaConfig = {
@@ -60,7 +37,7 @@ function target(buckets: readonly string[] | "callback"): RouteConfig["target"] 
 }
 
 function shedding({ buckets, accounts = {}, routes }: Asked) {
-  const budgets = tokenBudgets();
+  const budgets = recordedBudgets();
   const find = compileShedding(
     {
       buckets: new Map(

@@ -52,3 +52,23 @@ t.test("the code is read from the start of the document, or of a HEAD from x-oss
   t.equal(errorCodeAt([], Buffer.concat([Buffer.alloc(2_000, " "), xml])), null, "no further than 1 KiB");
   t.equal(errorCodeAt(["x-oss-err", "!".repeat(100_000)], null), null);
 });
+
+t.test("a head tells of its delay, and of a refusal what has to be looked at for its code", async (t) => {
+  const stats = new Stats(1);
+  const { throttled } = stats.upstream("media");
+  t.equal(throttled.noteHead(200, ["X-Oss-Qos-Delay-Time", "40"]), null);
+  t.equal(throttled.noteHead(500, []), null);
+  throttled.noteHead(503, ["x-oss-qos-delay-time", "60"])?.(Buffer.from(document("CpuLimitExceeded")));
+  throttled.noteHead(429, [])?.(Buffer.from(document("QpsLimitExceeded")));
+  const inHeader = ["x-oss-err", Buffer.from(document("ServiceUnavailable")).toString("base64")];
+  throttled.noteHead(503, inHeader)?.(null);
+  throttled.noteHead(503, [])?.(null);
+  const printed = (await lines(stats)).filter((line) => line.startsWith("ossgate_upstream_throttled_total{"));
+  t.same(
+    printed,
+    ["QpsLimitExceeded", "CpuLimitExceeded", "ServiceUnavailable", "unknown"].map(
+      (code) => `ossgate_upstream_throttled_total{bucket="media",code="${code}"} 1`,
+    ),
+  );
+  t.equal(throttled.qosDelayMs, 100);
+});
