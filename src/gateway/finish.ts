@@ -1,5 +1,6 @@
 import { SIGNATURE_CLASSES } from "../signing/types.js";
 import { maskTarget } from "../telemetry/access-log.js";
+import { leaveLimits } from "./limits.js";
 import type { RequestContext } from "./request-context.js";
 
 const CLIENT_GONE_STATUS = 499;
@@ -14,6 +15,7 @@ export function finish(ctx: RequestContext, nowMs: number): void {
   const method = ctx.req.method ?? "";
   const durationMs = nowMs - ctx.startMs;
   routeStats.inFlight -= 1;
+  leaveLimits(ctx, nowMs);
   routeStats.receivedBytes += ctx.receivedBytes;
   routeStats.sentBytes += ctx.sentBytes;
   routeStats.durations.observe(durationMs);
@@ -49,6 +51,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     ossEc: ctx.ossEc,
     error: ctx.errorCode ?? undefined,
     detail: ctx.errorDetail,
+    reported: ctx.reported ?? undefined,
   });
 }
 

@@ -7,6 +7,7 @@ import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { finish } from "./finish.js";
+import { limitBucket, limitRoute } from "./limits.js";
 import { preflight } from "./preflight.js";
 import { prepareRelayed } from "./relayed-request.js";
 import { type Gateway, RequestContext } from "./request-context.js";
@@ -23,7 +24,7 @@ type Stage = (ctx: RequestContext) => Denial | null | Promise<Denial | null>;
  * never see. The exchange with the upstream and its answer follow (`exchange.ts`), or the callback's own service, then
  * `finish`.
  */
-const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare];
+const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare, limitBucket];
 
 /** What a connection needs of a request that it carries. */
 export interface RunningRequest {
@@ -141,7 +142,7 @@ function route(ctx: RequestContext): Denial | null {
   return null;
 }
 
-/** Stage 3: the client's address, the method, and the size of the body where the client tells it. */
+/** Stage 3: the client's address, the rates, the method, and the size of the body where the client tells it. */
 function admit(ctx: RequestContext): Denial | null {
   const found = ctx.route as NonNullable<RequestContext["route"]>;
   if (found.access !== null) {
@@ -149,6 +150,8 @@ function admit(ctx: RequestContext): Denial | null {
     const denied = found.access.early(ctx.client);
     if (denied !== null) return denied;
   }
+  const limited = found.limits === null ? null : limitRoute(ctx);
+  if (limited !== null) return limited;
   const method = ctx.req.method ?? "";
   ctx.isPreflight = method === "OPTIONS" && (found.cors !== null || isPreflight(ctx));
   if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;

@@ -100,6 +100,8 @@ function relayedHeaders(ctx: RequestContext, route: CompiledRoute, host: string)
     const name = rawHeaders[i] as string;
     const lowerName = name.toLowerCase();
     if (NOT_RELAYED.has(lowerName) || named?.has(lowerName) === true || removed?.has(lowerName) === true) continue;
+    // It was for the gateway; OSS would take it for a signature of its own.
+    if (ctx.consumedAuthorization && lowerName === "authorization") continue;
     headers.push(name, rawHeaders[i + 1] as string);
   }
   return headers;

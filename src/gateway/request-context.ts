@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
+import type { RequestLimits } from "../limits/request-limits.js";
 import type { FindClientIp } from "../policy/client-ip.js";
 import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
 import type { RouteTable } from "../route/table.js";
@@ -104,6 +105,11 @@ export class RequestContext {
   /** What was taken off the front of the client's path, encoded: the prefix, or the bucket's name. */
   strippedPrefix = "";
   upstreamRequest: UpstreamRequest | null = null;
+
+  // limits
+  /** What the request has entered and must leave. */
+  enteredRoute: RequestLimits | null = null;
+  enteredBucket: RequestLimits | null = null;
 
   // authorize
   /** The client's address in one spelling; `""` until a policy needs it. */

@@ -4,12 +4,15 @@ import type { Denial } from "../core/errors.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { encodePath } from "../core/target.js";
 import type { CredentialsSource } from "../credentials/source.js";
+import type { Budgets } from "../limits/budget.js";
 import { compileCorsPolicy } from "../policy/cors-policy.js";
 import type { Stats } from "../telemetry/stats.js";
 import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
 import { compileCallback } from "./callback.js";
 import { compileRouteAccess, compileRouteLinks, type ReadSecret } from "./compile-access.js";
+import { compileReferer, compileRouteResponse, compileSite } from "./compile-policies.js";
+import { compileLimits, compileSheds, type ShedsOfRoute } from "./compile-request-limits.js";
 import { compileSigning } from "./compile-signing.js";
 import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
 import type { Logins } from "./logins.js";
@@ -24,6 +27,7 @@ export interface Parts {
   readonly publicKeys: PublicKeys;
   readonly readSecret: ReadSecret;
   readonly logins: Logins;
+  readonly budgets: Budgets;
   readonly stats: Stats;
 }
 
@@ -36,9 +40,10 @@ export function compileRoutes(config: GatewayConfig, parts: Parts): ReadonlyMap<
   for (const [alias, bucket] of config.buckets) {
     buckets.set(alias, compileBucket(bucket, parts));
   }
+  const sheds = compileSheds(config, parts.budgets);
   const routes = config.routes.map((route, index) => ({
     config: route,
-    compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts }),
+    compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts, sheds }),
   }));
   return new Map(
     config.listeners.map(({ name }) => {
@@ -54,12 +59,13 @@ function entriesOf(route: RouteConfig, compiled: CompiledRoute): { host: string;
   return [...hosts].map((host) => ({ host, route: compiled }));
 }
 
-function compileBucket(bucket: BucketConfig, { upstreams, clocks, stats }: Parts): CompiledBucket {
+function compileBucket(bucket: BucketConfig, { upstreams, clocks, stats, budgets }: Parts): CompiledBucket {
   return {
     alias: bucket.alias,
     ossName: bucket.bucket,
     upstream: mustGet(upstreams, bucket.alias),
     stats: stats.upstream(bucket.alias),
+    limits: compileLimits(`bucket/${bucket.alias}`, bucket.limits, budgets),
     region: bucket.region,
     clock: mustGet(clocks, bucket.alias),
     hostHeader: hostHeaderFor(bucket),
@@ -74,9 +80,10 @@ interface RouteInput {
   readonly where: string;
   readonly buckets: ReadonlyMap<string, CompiledBucket>;
   readonly parts: Parts;
+  readonly sheds: ShedsOfRoute;
 }
 
-function compileRoute({ route, where, buckets, parts }: RouteInput): CompiledRoute {
+function compileRoute({ route, where, buckets, parts, sheds }: RouteInput): CompiledRoute {
   const bucket = route.target.kind === "bucket" ? mustGet(buckets, route.target.bucket) : null;
   const choice = route.target.kind === "buckets" ? compileChoice(route.target.buckets, buckets) : null;
   const removed = route.requestHeaders.remove;
@@ -102,11 +109,13 @@ function compileRoute({ route, where, buckets, parts }: RouteInput): CompiledRou
     login: parts.logins.compile(route, where),
     signing: compileSigning(route, own, parts.credentials),
     hls: route.hls,
-    callback: compileRouteCallback({ route, where, buckets, parts }),
-    referer: null,
+    callback: compileRouteCallback({ route, where, buckets, parts, sheds }),
+    referer: compileReferer(route, bucket?.ossName ?? null),
     cors: compileCorsPolicy(route.cors),
-    site: null,
-    responseRules: null,
+    site: compileSite(route),
+    responseRules: compileRouteResponse(route),
+    limits: compileLimits(`route/${route.name}`, route.limits.budget, parts.budgets),
+    shedOf: sheds(route.name),
     stats: parts.stats.route(route.name),
   });
 }

@@ -1,3 +1,4 @@
+import type { RequestLimits } from "../limits/request-limits.js";
 import type { UpstreamStats } from "../telemetry/stats.js";
 import type { Upstream } from "../transport/upstream.js";
 import type { UpstreamClock } from "./upstream-clock.js";
@@ -9,6 +10,8 @@ export interface CompiledBucket {
   readonly ossName: string;
   readonly upstream: Upstream;
   readonly stats: UpstreamStats;
+  /** Of what is sent to OSS, over all routes; `null`: as many requests as come. */
+  readonly limits: RequestLimits | null;
   /** Bare region id; `null` where none is known. */
   readonly region: string | null;
   readonly clock: UpstreamClock;

@@ -1,6 +1,8 @@
 import type { Denial } from "../core/errors.js";
 import type { PasswordFile } from "../credentials/password-file.js";
 import type { CredentialsSource } from "../credentials/source.js";
+import type { RequestLimits } from "../limits/request-limits.js";
+import type { Shed } from "../limits/shed.js";
 import type { AccessPolicy } from "../policy/access.js";
 import type { CorsPolicy } from "../policy/cors-policy.js";
 import type { LinkKeys } from "../policy/link-check.js";
@@ -65,6 +67,10 @@ export interface CompiledRoute {
   readonly site: { readonly indexDocument: string | null; readonly errorDocument: string | null } | null;
   /** `null`: headers of answers are relayed as they are. */
   readonly responseRules: ResponseRules | null;
+  /** `null`: as many requests as come. */
+  readonly limits: RequestLimits | null;
+  /** What OSS's quotas leave to this route of a bucket, by alias; `null`: nothing is shed. */
+  readonly shedOf: ((alias: string) => Shed | null) | null;
   readonly stats: RouteStats;
 }
 

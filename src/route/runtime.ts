@@ -3,6 +3,8 @@ import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
 import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { CredentialsEvents, CredentialsSource } from "../credentials/source.js";
+import type { Budgets } from "../limits/budget.js";
+import { createLocalBudgets } from "../limits/local-budgets.js";
 import { KNOWN_PUBLIC_KEY_URL } from "../signing/callback.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
@@ -22,6 +24,8 @@ export class Runtime {
   /** By alias: what OSS's clock says of ours. */
   readonly clocks: ReadonlyMap<string, UpstreamClock>;
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
+  /** Rates and counts of routes, buckets and clients. */
+  readonly budgets: Budgets;
   readonly #logins: Logins;
   readonly #failures = new Map<string, string>();
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
@@ -37,6 +41,7 @@ export class Runtime {
       [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
     );
     this.credentials = createCredentialsSources(config.credentials, this.#credentialsEvents(stats, log));
+    this.budgets = createLocalBudgets();
     const logins = new Logins(log);
     this.#logins = logins;
     const publicKeys = new PublicKeys(keyOptions(log));
@@ -92,6 +97,7 @@ export class Runtime {
     for (const upstream of this.upstreams.values()) upstream.destroy();
     for (const source of this.credentials.values()) source.close();
     this.#logins.destroy();
+    this.budgets.close();
   }
 }
 

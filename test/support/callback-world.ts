@@ -2,6 +2,7 @@ import { type KeyObject, sign } from "node:crypto";
 import type { Test } from "tap";
 import { readConfig } from "../../src/config/read-config.js";
 import { Secret } from "../../src/core/secret.js";
+import { createLocalBudgets } from "../../src/limits/local-budgets.js";
 import { signCallbackToken } from "../../src/policy/callback-token.js";
 import type { CompiledCallback } from "../../src/route/callback.js";
 import { compileRoutes } from "../../src/route/compile.js";
@@ -192,6 +193,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
     publicKeys: keys,
     readSecret: () => secret,
     logins: new Logins(createLog("silent")),
+    budgets: createLocalBudgets(),
     stats,
   });
   const route = tables.get("web")?.find(HOST, "/") as CompiledRoute;

@@ -20,7 +20,12 @@ export interface RelayWorld {
 }
 
 /** An emulator with two buckets, `examplebucket` open to all and `otherbucket` private, and a gateway before it. */
-export async function startRelay(t: Teardown, routes: string, top = ""): Promise<RelayWorld> {
+export async function startRelay(
+  t: Teardown,
+  routes: string,
+  top = "",
+  moreBuckets: (emulatorUrl: string) => string = () => "",
+): Promise<RelayWorld> {
   const emulator = await startEmulator(t);
   emulator.addCredentials(CREDENTIALS);
   emulator.addBucket({ name: BUCKET, region: REGION, acl: "public-read-write", domains: [DOMAIN] });
@@ -33,6 +38,7 @@ admin: { address: "127.0.0.1:0" }
 buckets:
   one: { bucket: ${BUCKET}, region: ${REGION}, domains: [${DOMAIN}], endpoint: "${emulator.url}" }
   two: { bucket: ${OTHER}, region: ${REGION}, endpoint: "${emulator.url}" }
+  ${moreBuckets(emulator.url)}
 routes:
 ${routes}
 `,

@@ -43,6 +43,8 @@ export interface SignOptions {
   readonly listeners?: string;
   /** Further lines of a bucket's configuration, as a flow map's content. */
   readonly bucket?: string;
+  /** Further buckets by alias, as lines of the map `buckets`. */
+  readonly moreBuckets?: (endpoint: string) => string;
 }
 
 /**
@@ -82,6 +84,7 @@ admin: { address: "127.0.0.1:0" }
 credentials: { reader: { type: file, path: ${credentialsFile} } }
 buckets:
   one: { bucket: ${BUCKET}, region: ${REGION}, endpoint: "${options.endpoint ?? emulator.url}"${bucket} }
+  ${options.moreBuckets?.(emulator.url) ?? ""}
 routes:
 ${routes.replaceAll("$SECRETS", directory)}
 `,
