@@ -1,3 +1,4 @@
+import { checkLogins } from "./check-logins.js";
 import type { Report, RouteDraft } from "./report.js";
 
 /** Who may use a route: `allow`, `satisfy` and `deny`. Signed routes are closed until somebody is named. */
@@ -14,6 +15,7 @@ export function checkAccess(route: RouteDraft, index: number, report: Report): v
   const members = membersOf(route, index, report);
   if (members === null) return;
   checkMembers(members, index, report);
+  checkLogins(route, index, members, report);
   checkSignatures(route, index, report);
   if (route.auth === "sign") warnAboutEverybody(route, index, report);
 }

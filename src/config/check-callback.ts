@@ -12,6 +12,14 @@ const OTHER_KEYS = [
   "satisfy",
   "hls",
   "requestHeaders",
+  "responseHeaders",
+  "preview",
+  "trusted",
+  "indexDocument",
+  "errorDocument",
+  "referer",
+  "cors",
+  "priority",
 ] as const;
 
 /** A route that takes upload callbacks has OSS for its client and no bucket behind it. */

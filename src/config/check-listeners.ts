@@ -22,6 +22,7 @@ export function checkListeners(draft: ConfigDraft, report: Report): void {
     });
   });
   checkAdmin(draft, report);
+  checkProxies(draft, report);
   warnAboutPlainBearer(draft, report);
 }
 
@@ -33,6 +34,25 @@ function warnAboutPlainBearer({ admin }: ConfigDraft, report: Report): void {
   report.warning(["admin", "address"], {
     expected: "an address of this machine alone, with admin.bearerSecret",
     hint: "It is plain HTTP: whoever reads it on the way gets the secret, and signatures with it.",
+  });
+}
+
+/** Whoever may name the client's address may be any client. */
+function checkProxies({ listeners, trustedProxies }: ConfigDraft, report: Report): void {
+  report.repeats(["trustedProxies"], trustedProxies);
+  trustedProxies?.forEach((network, index) => {
+    if (network?.endsWith("/0") !== true) return;
+    const hint = "Every client could say that it has any address.";
+    report.warning(["trustedProxies", index], { expected: "networks of your own proxies", hint });
+  });
+  if (trustedProxies?.length !== 0) return;
+  listeners?.forEach((listener, index) => {
+    if (listener?.proxyProtocol !== true) return;
+    report.warning(["listeners", index, "proxyProtocol"], {
+      expected: "trustedProxies with proxyProtocol",
+      found: "none",
+      hint: "No connection's PROXY header is believed until they are named.",
+    });
   });
 }
 

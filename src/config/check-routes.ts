@@ -31,6 +31,7 @@ function checkLists(route: RouteDraft, index: number, report: Report): void {
   report.repeats([...path, "callback", "buckets"], route.callback?.buckets);
   report.repeats([...path, "methods"], route.methods);
   report.repeats([...path, "requestHeaders", "remove"], route.requestHeaders?.remove);
+  report.repeats([...path, "responseHeaders", "remove"], route.responseHeaders?.remove);
 }
 
 function checkListenerNames(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
@@ -56,7 +57,8 @@ function checkBucketNames(route: RouteDraft, index: number, draft: ConfigDraft, 
 
 const TARGETS = ["bucket", "buckets", "callback"] as const;
 
-function checkAliases(
+/** Names of buckets that are not there. */
+export function checkAliases(
   list: readonly (string | undefined)[] | undefined,
   path: Path,
   draft: ConfigDraft,

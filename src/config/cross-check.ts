@@ -1,10 +1,16 @@
 import { checkAccess } from "./check-access.js";
 import { checkBuckets } from "./check-buckets.js";
 import { checkCallback } from "./check-callback.js";
+import { checkCors } from "./check-cors.js";
 import { checkCredentials } from "./check-credentials.js";
+import { checkResponseHeaders } from "./check-headers.js";
 import { checkHls } from "./check-hls.js";
+import { checkLimits } from "./check-limits.js";
 import { checkListeners } from "./check-listeners.js";
 import { checkOverlaps } from "./check-overlaps.js";
+import { checkPreview } from "./check-preview.js";
+import { checkQuotas, warnAboutPriorities } from "./check-quotas.js";
+import { checkReferer } from "./check-referer.js";
 import { checkRoutes } from "./check-routes.js";
 import { checkRegions, checkSigning } from "./check-signing.js";
 import type { ConfigDraft, Report, RouteDraft } from "./report.js";
@@ -12,12 +18,15 @@ import type { ConfigDraft, Report, RouteDraft } from "./report.js";
 /** Everything that no single field shows. Works on what is good of a file, so that it can go with its other problems. */
 export function crossCheck(draft: ConfigDraft, report: Report): void {
   checkListeners(draft, report);
-  checkLimits(draft, report);
+  checkHeaderSizes(draft, report);
   checkCredentials(draft, report);
   checkBuckets(draft, report);
   checkRoutes(draft, report);
   checkOverlaps(draft, report);
   checkRegions(draft, report);
+  checkLimits(draft, report);
+  checkQuotas(draft, report);
+  warnAboutPriorities(draft, report);
   draft.routes?.forEach((route, index) => {
     if (route !== undefined) checkRoute(route, index, draft, report);
   });
@@ -32,9 +41,13 @@ function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report
   checkSigning(route, index, draft, report);
   checkAccess(route, index, report);
   checkHls(route, index, report);
+  checkPreview(route, index, report);
+  checkReferer(route, index, report);
+  checkCors(route, index, report);
+  checkResponseHeaders(route, index, report);
 }
 
-function checkLimits({ limits }: ConfigDraft, report: Report): void {
+function checkHeaderSizes({ limits }: ConfigDraft, report: Report): void {
   const { headerSize, targetSize } = limits ?? {};
   if (headerSize === undefined || targetSize === undefined || targetSize < headerSize) return;
   const key = report.source.has(["limits", "targetSize"]) ? "targetSize" : "headerSize";

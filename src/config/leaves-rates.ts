@@ -6,7 +6,7 @@ import { Refusal } from "./refusal.js";
 /** Rates as text with a unit. */
 
 const REQUESTS: Quantity = { min: "0.1/s", max: "1000000/s", example: "2000/s" };
-const BYTES: Quantity = { min: "16KiB/s", max: "1TiB/s", example: "50MiB/s" };
+const BYTES: ByteQuantity = { min: "16KiB/s", max: "1TiB/s", example: "50MiB/s", inBits: "" };
 
 /** `2000/s` → requests per second, with decimals. */
 export function requestRate(): z.ZodType<number, string> {
@@ -17,9 +17,16 @@ export function requestRate(): z.ZodType<number, string> {
   return textLeaf({ type: "requests per second", expected, numberHint, parse, pattern: /^\d+(\.\d+)?\/s$/ });
 }
 
+interface ByteQuantity extends Quantity {
+  /** The range once more, for those who know it in bits; `""`: no need. */
+  readonly inBits: string;
+}
+
 /** `50MiB/s`, `10Gbit/s` → bytes per second, a whole number. */
-export function byteRate(quantity: Quantity = BYTES): z.ZodType<number, string> {
-  const expected = `bytes or bits per second from ${quantity.min} to ${quantity.max}, ${quantity.example} say`;
+export function byteRate(quantity: ByteQuantity = BYTES): z.ZodType<number, string> {
+  const { min, max, example, inBits } = quantity;
+  const range = `from ${min} to ${max}${inBits === "" ? "" : ` (${inBits})`}`;
+  const expected = `bytes or bits per second ${range}, ${example} say`;
   const read = quantityParser(parseBytesPerSecond, quantity, new Refusal(expected));
   const parse = withHint(read, parseBytesPerSecond, byteRateHint);
   return textLeaf({ type: "bytes per second", expected, numberHint: BYTE_UNITS, parse, pattern: BYTE_RATE });

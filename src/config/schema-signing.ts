@@ -38,9 +38,9 @@ export const signSchema = mapOf({
     ["response-content-disposition"],
   ),
   trafficLimit: optional(
-    byteRate({ min: "100KiB/s", max: "100MiB/s", example: "8MiB/s" }),
+    byteRate({ min: "100KiB/s", max: "100MiB/s", example: "8MiB/s", inBits: "819200bit/s to 838860800bit/s" }),
     "no limit",
-    "What one transfer gets of OSS itself (`x-oss-traffic-limit`), 100KiB/s to 100MiB/s, which is 819200bit/s to 838860800bit/s.",
+    "What one transfer gets of OSS itself (`x-oss-traffic-limit`), 100KiB/s to 100MiB/s, or 819200bit/s to 838860800bit/s.",
     "8MiB/s",
   ),
 });

@@ -39,6 +39,12 @@ export class Source {
     return node?.kind === "text" ? node.written : null;
   }
 
+  /** A scalar as it is written, for messages; `"nothing"` when there is none. */
+  writtenAt(path: Path): string {
+    const node = this.#find(path);
+    return node === null ? "nothing" : foundText(node, isHidden(path));
+  }
+
   /** The line of a value that exists, from 1. */
   lineOf(path: Path): number {
     return this.#lines.linePos(this.#find(path)?.valueOffset ?? 0).line;

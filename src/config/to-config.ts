@@ -25,7 +25,9 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   return freezeDeep({
     listeners: parsed.listeners,
     trustedProxies: parsed.trustedProxies,
-    quotas: new Map(Object.entries(parsed.quotas).map(([name, quota]) => [name, toAccountQuota(quota, aliases)])),
+    quotas: new Map(
+      Object.entries(parsed.quotas).map(([name, quota]) => [name, freezeDeep(toAccountQuota(quota, aliases))]),
+    ),
     admin: { address: parsed.admin.address, bearerSecret: parsed.admin.bearerSecret ?? null },
     log: parsed.log,
     limits: {

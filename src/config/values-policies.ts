@@ -61,11 +61,10 @@ function originHint(text: string): string | null {
   if (authority.endsWith("/")) return "An origin has no path: leave the slash at the end out.";
   if (/[/?#@\\]/.test(authority)) return "An origin has no path, no query and no user.";
   if (DEFAULT_PORT.test(text)) return "Browsers leave the default port out; so must this.";
-  if (end === -1)
-    return text.startsWith("*") || /^[a-z][a-z+-]*\*$/.test(text) ? null : "Write the scheme too: https:// or http://.";
-  const scheme = text.slice(0, end);
-  const isKnown = /^[a-z*][a-z0-9+.*-]*$/.test(scheme);
-  return isKnown && authority !== "" && /^[a-z0-9_.:*[\]-]+$/.test(authority) ? null : "";
+  if (authority === "" || !/^[a-z0-9_.:*[\]-]+$/.test(authority)) return "";
+  // Without a scheme the * must be where the scheme would be: in front of all, or https*.
+  if (end === -1) return /^\*|^[a-z]+\*$/.test(text) ? null : "Write the scheme too: https:// or http://.";
+  return /^[a-z*][a-z0-9+.*-]*$/.test(text.slice(0, end)) ? null : "";
 }
 
 export const CORS_HEADER_EXPECTED = "the name of a request header, at most one * in it";

@@ -2,7 +2,12 @@ import { inspect } from "node:util";
 import t from "tap";
 import { ERROR_CODES, ERRORS, GatewayError } from "../../../src/core/errors.js";
 import { Secret } from "../../../src/core/secret.js";
-import { parseDurationMs, parseSizeBytes } from "../../../src/core/units.js";
+import {
+  parseBytesPerSecond,
+  parseDurationMs,
+  parseRequestsPerSecond,
+  parseSizeBytes,
+} from "../../../src/core/units.js";
 
 t.test("durations are numbers with a unit", (t) => {
   const table: readonly (readonly [text: string, ms: number | null])[] = [
@@ -42,6 +47,49 @@ t.test("sizes are numbers with a unit, in powers of two or of ten", (t) => {
     ["64KiB/s", null],
   ];
   for (const [text, bytes] of table) t.equal(parseSizeBytes(text), bytes, text);
+  t.end();
+});
+
+t.test("rates of requests are numbers per second, with decimals", (t) => {
+  const table: readonly (readonly [text: string, perSecond: number | null])[] = [
+    ["2000/s", 2000],
+    ["0.5/s", 0.5],
+    ["0/s", 0],
+    ["2000", null],
+    ["/s", null],
+    ["10r/s", null],
+    ["60/m", null],
+    ["-1/s", null],
+    ["1e3/s", null],
+    [".5/s", null],
+    ["1 /s", null],
+    ["1/s ", null],
+  ];
+  for (const [text, perSecond] of table) t.equal(parseRequestsPerSecond(text), perSecond, text);
+  t.end();
+});
+
+t.test("rates of bytes are sizes or bits per second, in whole bytes", (t) => {
+  const table: readonly (readonly [text: string, bytesPerSecond: number | null])[] = [
+    ["50MiB/s", 52_428_800],
+    ["1.5KiB/s", 1_536],
+    ["100B/s", 100],
+    ["50MB/s", 50_000_000],
+    ["10Gbit/s", 1_250_000_000],
+    ["8bit/s", 1],
+    ["12bit/s", 2],
+    ["1Tbit/s", 125_000_000_000],
+    ["50MiB", null],
+    ["50m", null],
+    ["50m/s", null],
+    ["50/s", null],
+    ["50Mb/s", null],
+    ["50Mbps", null],
+    ["/s", null],
+    ["-1B/s", null],
+    ["99999999TiB/s", null],
+  ];
+  for (const [text, bytes] of table) t.equal(parseBytesPerSecond(text), bytes, text);
   t.end();
 });
 
