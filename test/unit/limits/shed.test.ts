@@ -1,6 +1,7 @@
 import t from "tap";
 import type { AccountQuotaConfig, BucketConfig, QuotaConfig, RouteConfig } from "../../../src/config/gateway-config.js";
-import type { Budget, BudgetSpec, Budgets } from "../../../src/limits/budget.js";
+import type { BudgetSpec, Budgets } from "../../../src/limits/budget.js";
+import { createLocalBudgets } from "../../../src/limits/local-budgets.js";
 import { compileShedding, type Shed } from "../../../src/limits/shed.js";
 
 /** Budgets of one process, and what was asked of them. */
