@@ -5,7 +5,7 @@ import { readOssError } from "./oss-error.js";
 import { publicLocation } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
-import { askFor } from "./site-request.js";
+import { askFor, servesIndex } from "./site-request.js";
 import type { SiteState } from "./site-state.js";
 import type { UpstreamAnswer, WholeAnswer } from "./upstream-answer.js";
 import { filterResponseHeaders } from "./upstream-response.js";
@@ -73,7 +73,7 @@ const LENGTH: ReadonlySet<string> = new Set(["content-length"]);
 
 function askNext(ctx: RequestContext, state: SiteState): "done" | "again" | "next" {
   const { indexDocument, errorDocument } = (ctx.route as CompiledRoute).site as Site;
-  if (state.step === "object" && indexDocument !== null && redirectLocation(ctx) !== null) {
+  if (state.step === "object" && indexDocument !== null && mayBeDirectory(ctx, indexDocument)) {
     askFor(ctx, state, "index", `${ctx.rawKeyPath}/${encodePath(indexDocument)}`);
     return "next";
   }
@@ -84,6 +84,10 @@ function askNext(ctx: RequestContext, state: SiteState): "done" | "again" | "nex
   }
   ctx.answerStatus = null;
   return (state.missing as NonNullable<SiteState["missing"]>).answer();
+}
+
+function mayBeDirectory(ctx: RequestContext, indexDocument: string): boolean {
+  return redirectLocation(ctx) !== null && servesIndex(ctx, indexDocument);
 }
 
 /**

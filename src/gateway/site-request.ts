@@ -16,14 +16,21 @@ type CompiledSite = NonNullable<CompiledRoute["site"]>;
  */
 export function enterSite(ctx: RequestContext, site: CompiledSite): void {
   if (!isPageRead(ctx)) return;
-  const isDirectory = site.indexDocument !== null && ENDS_AT_SLASH.test(ctx.rawKeyPath);
+  const { indexDocument } = site;
+  const isDirectory = indexDocument !== null && ENDS_AT_SLASH.test(ctx.rawKeyPath) && servesIndex(ctx, indexDocument);
   ctx.site = {
     step: "object",
     attemptsBefore: 0,
     isRootWithoutSlash: isDirectory && !ctx.path.endsWith("/"),
     missing: null,
   };
-  if (isDirectory) ctx.rawKeyPath += encodePath(site.indexDocument);
+  if (isDirectory) ctx.rawKeyPath += encodePath(indexDocument);
+}
+
+/** Whether the page of the directory that the path names is this route's, and not another's, to guard perhaps. */
+export function servesIndex({ gateway, host, path, route }: RequestContext, indexDocument: string): boolean {
+  const directory = path.endsWith("/") ? path : `${path}/`;
+  return gateway.table.find(host, directory + indexDocument) === route;
 }
 
 const ENDS_AT_SLASH = /(?:\/|%2f)$/i;
