@@ -1,0 +1,259 @@
+import { clientGroup } from "../policy/client-group.js";
+import type { Budget, BudgetSpec } from "./budget.js";
+import { clientMap } from "./client-map.js";
+import { CreditShare } from "./credit-share.js";
+import { isSameRate, oncePerKey } from "./once-per-key.js";
+
+/** What was spent of one budget, to be booked with who holds its pot. */
+export interface Booking {
+  readonly line: CreditLine;
+  /** A whole number; below 0: given back. */
+  readonly count: number;
+}
+
+/**
+ * One sharer's side of budgets that are shared (see {@link CreditShare}): spends on credit and says what is to be booked.
+ * Pure but for what it remembers: who sends the bookings, and when, is the caller's.
+ */
+export class CreditHolder {
+  readonly #onSpent: (isUrgent: boolean) => void;
+  readonly #shares: CreditShare[] = [];
+  readonly #dirty = new Set<CreditLine>();
+  readonly #accounts;
+  readonly #clientAccounts;
+  #sharers: number;
+  #asked: "no" | "soon" | "now" = "no";
+
+  /**
+   * @param sharers how many share, this one included
+   * @param onSpent told when something is to be booked: soon, or now since half a credit is spent; then not again until
+   * {@link takeBookings}
+   */
+  constructor(sharers: number, onSpent: (isUrgent: boolean) => void) {
+    this.#sharers = sharers;
+    this.#onSpent = onSpent;
+    this.#accounts = oncePerKey((_, spec: BudgetSpec) => new Account(this.#shareOf(spec), ""), isSameRate);
+    this.#clientAccounts = oncePerKey((_, spec: BudgetSpec) => {
+      const share = this.#shareOf(spec);
+      return clientMap((client) => new Account(share, client));
+    }, isSameRate);
+  }
+
+  rate(spec: BudgetSpec): Budget {
+    return this.#accounts(spec.key, spec).line(spec.reserve, this);
+  }
+
+  ratePerClient(spec: BudgetSpec): (client: string) => Budget {
+    const accountOf = this.#clientAccounts(spec.key, spec);
+    return (client) => accountOf(clientGroup(client)).line(spec.reserve, this);
+  }
+
+  /** Divides all budgets anew. */
+  share(sharers: number): void {
+    if (sharers === this.#sharers) return;
+    this.#sharers = sharers;
+    for (const share of this.#shares) share.divide(sharers);
+  }
+
+  /** Whether something is still to be booked: then {@link takeBookings} is to be called again within some 10 ms. */
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /**
+   * Hands out what is to be booked. For each, {@link settle} or {@link unbook} must follow.
+   * @param maxCount the rest is left for the next time
+   */
+  takeBookings(nowMs: number, maxCount = Number.POSITIVE_INFINITY): readonly Booking[] {
+    this.#asked = "no";
+    const bookings: Booking[] = [];
+    for (const line of this.#dirty) {
+      if (bookings.length >= maxCount) break;
+      if (!line.mayBook(nowMs)) continue;
+      this.#dirty.delete(line);
+      const count = line.book();
+      if (count !== 0) bookings.push({ line, count });
+    }
+    return bookings;
+  }
+
+  /**
+   * Takes the answer to a booking.
+   * @param waitMs 0 or above: it is paid in so many milliseconds; below 0: it was not booked, since the rest is for
+   * those of higher priority, and may be tried again in so many
+   */
+  settle({ line, count }: Booking, waitMs: number, nowMs: number): void {
+    if (count > 0) line.settle(waitMs, nowMs);
+  }
+
+  /** The booking did not arrive: it is to be made again. What was given back is lost then. */
+  unbook({ line, count }: Booking): void {
+    if (count > 0) line.unbook();
+  }
+
+  /** For lines: something was spent or given back. */
+  noteSpent(line: CreditLine, isUrgent: boolean): void {
+    this.#dirty.add(line);
+    if (this.#asked === "now" || (this.#asked === "soon" && !isUrgent)) return;
+    this.#asked = isUrgent ? "now" : "soon";
+    this.#onSpent(isUrgent);
+  }
+
+  #shareOf(spec: BudgetSpec): CreditShare {
+    const share = new CreditShare(spec, this.#sharers);
+    this.#shares.push(share);
+    return share;
+  }
+}
+
+/** One budget of one sharer; its lines differ in what they leave to each other. */
+class Account {
+  readonly share: CreditShare;
+  readonly client: string;
+  /** What all lines have spent and nobody has paid. */
+  unpaid = 0;
+  readonly #lines: CreditLine[] = [];
+
+  constructor(share: CreditShare, client: string) {
+    this.share = share;
+    this.client = client;
+  }
+
+  line(reserve: number, holder: CreditHolder): CreditLine {
+    for (const line of this.#lines) if (line.reserve === reserve) return line;
+    const line = new CreditLine(this, reserve, holder);
+    this.#lines.push(line);
+    return line;
+  }
+
+  collectAll(nowMs: number): void {
+    for (const line of this.#lines) line.collect(nowMs);
+  }
+}
+
+/** What is charged beyond this is forgiven, so that no mistake closes a budget for good. */
+const MAX_DEBT_S = 60;
+
+const NOTHING_BOOKED = Number.POSITIVE_INFINITY;
+
+export class CreditLine implements Budget {
+  readonly reserve: number;
+  readonly #account: Account;
+  readonly #holder: CreditHolder;
+  /** The part of the credit that this line may use. */
+  readonly #part: number;
+  #unbooked = 0;
+  #booked = 0;
+  /** When what is booked is paid; Infinity while that is not known, or nothing is booked. */
+  #paidAtMs = NOTHING_BOOKED;
+  #bookAgainAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(account: Account, reserve: number, holder: CreditHolder) {
+    this.#account = account;
+    this.#holder = holder;
+    this.reserve = reserve;
+    this.#part = 1 - Math.min(reserve / account.share.burst, 1);
+  }
+
+  get share(): CreditShare {
+    return this.#account.share;
+  }
+
+  /** Group of the client whose budget it is; `""`: of all. */
+  get client(): string {
+    return this.#account.client;
+  }
+
+  take(count: number, nowMs: number): number {
+    if (this.#paidAtMs <= nowMs) this.collect(nowMs);
+    const account = this.#account;
+    if (account.unpaid + count > this.#limit && !this.#fitsNow(count, nowMs)) return this.#waitMs(count, nowMs);
+    this.#spend(count);
+    return 0;
+  }
+
+  takeUpTo(maxCount: number, nowMs: number): number {
+    if (this.#paidAtMs <= nowMs) this.collect(nowMs);
+    if (!this.#fitsNow(1, nowMs)) return 0;
+    const taken = Math.min(maxCount, Math.floor(this.#limit - this.#account.unpaid));
+    this.#spend(taken);
+    return taken;
+  }
+
+  charge(count: number, nowMs: number): void {
+    this.#account.collectAll(nowMs);
+    const { ratePerSecond, credit } = this.share;
+    const most = credit + MAX_DEBT_S * ratePerSecond - this.#account.unpaid;
+    this.#spend(Math.max(0, Math.min(count, Math.ceil(most))));
+  }
+
+  giveBack(count: number): void {
+    this.#spend(-count);
+  }
+
+  get #limit(): number {
+    return Math.max(1, this.#account.share.credit * this.#part);
+  }
+
+  #fitsNow(count: number, nowMs: number): boolean {
+    this.#account.collectAll(nowMs);
+    return this.#account.unpaid + count <= this.#limit;
+  }
+
+  #spend(count: number): void {
+    const account = this.#account;
+    account.unpaid += count;
+    this.#unbooked += count;
+    this.#holder.noteSpent(this, 2 * account.unpaid >= account.share.credit && this.#booked === 0);
+  }
+
+  #waitMs(count: number, nowMs: number): number {
+    const limit = this.#limit;
+    if (count > limit) return Number.POSITIVE_INFINITY;
+    const { ratePerSecond } = this.share;
+    const missing = this.#account.unpaid + count - limit;
+    const isPayKnown = this.#paidAtMs !== NOTHING_BOOKED && missing <= this.#booked;
+    return Math.max(1, Math.ceil(isPayKnown ? this.#paidAtMs - nowMs : (missing * 1000) / ratePerSecond));
+  }
+
+  /** Frees the credit of what has been paid. */
+  collect(nowMs: number): void {
+    if (this.#paidAtMs > nowMs) return;
+    this.#account.unpaid -= this.#booked;
+    this.#booked = 0;
+    this.#paidAtMs = NOTHING_BOOKED;
+  }
+
+  /** One booking at a time: the next when the last one is paid. What was given back goes at once. */
+  mayBook(nowMs: number): boolean {
+    this.collect(nowMs);
+    if (this.#unbooked < 0) return true;
+    return this.#booked === 0 && this.#bookAgainAtMs <= nowMs;
+  }
+
+  book(): number {
+    const count = this.#unbooked;
+    this.#unbooked = 0;
+    // What goes back into the pot can be spent here no more, from now on.
+    if (count < 0) this.#account.unpaid -= count;
+    else this.#booked = count;
+    return count;
+  }
+
+  settle(waitMs: number, nowMs: number): void {
+    if (waitMs < 0) {
+      this.#bookAgainAtMs = nowMs - waitMs;
+      this.unbook();
+      return;
+    }
+    this.#paidAtMs = nowMs + waitMs;
+    this.collect(nowMs);
+  }
+
+  unbook(): void {
+    this.#unbooked += this.#booked;
+    this.#booked = 0;
+    this.#paidAtMs = NOTHING_BOOKED;
+    this.#holder.noteSpent(this, false);
+  }
+}

@@ -1,0 +1,43 @@
+import type { BudgetSpec } from "./budget.js";
+
+/**
+ * A budget that several share: workers of one program, or processes of several machines.
+ *
+ * Each may spend up to its `credit` without asking, and books what it spent with the one who holds the `pot`, behind
+ * requests' backs. What is booked is paid out of the pot, which fills at the rate; as soon as it is paid the credit is
+ * there again. So over any window of T seconds at most pot + rate × T is paid, and at most all credits more are spent:
+ * rate × T + burst. Who is alone in demand is paid alone, at the whole rate.
+ */
+export class CreditShare {
+  readonly key: string;
+  readonly ratePerSecond: number;
+  readonly burst: number;
+  #credit = 1;
+  #pot = 0;
+
+  constructor({ key, ratePerSecond, burst }: Omit<BudgetSpec, "reserve">, sharers: number) {
+    this.key = key;
+    this.ratePerSecond = ratePerSecond;
+    this.burst = burst;
+    this.divide(sharers);
+  }
+
+  /**
+   * Half of the burst is credit. Each gets 1 at least, or a first request would have to wait for others, and so does the
+   * pot, or what comes in while nothing is booked would be lost: so several share a burst of their number and one at least.
+   */
+  divide(sharers: number): void {
+    this.#credit = Math.max(1, Math.floor(this.burst / (2 * sharers)));
+    this.#pot = Math.max(sharers > 1 ? 1 : 0, this.burst - sharers * this.#credit);
+  }
+
+  /** What each may have spent that is not paid yet; a whole number, at least 1. */
+  get credit(): number {
+    return this.#credit;
+  }
+
+  /** What the pot holds at most; 0: what is booked is always paid later. */
+  get pot(): number {
+    return this.#pot;
+  }
+}
