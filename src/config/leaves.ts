@@ -85,7 +85,7 @@ export function oneOfNumbers<const N extends number>(numbers: readonly N[]): z.Z
 
 /** Text by names that the file's writer chose, header names say. `key` decides what is one. */
 export function textByName<S extends z.ZodType<string, string>>(key: z.ZodString, value: S, expected: string) {
-  return z.record(key, value, { error: expected }).register(typeNames, { type: expected });
+  return z.record(key, value, { error: `a ${expected}` }).register(typeNames, { type: expected });
 }
 
 export function yesOrNo(): z.ZodBoolean {

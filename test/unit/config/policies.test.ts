@@ -280,7 +280,7 @@ const BAD_HEADERS: readonly [keys: string, problem: RegExp][] = [
   ["set: { x-a: '' }", /To take a header away, name it in remove\.$/],
   ["set: { x-a: 5 }", /set\.x-a: .*found 5\. Put it in quotes\.$/],
   ["set: { x-a: [b] }", /set\.x-a: .*found a list$/],
-  ["set: [x-a]", /responseHeaders\.set: expected map of values by header names, found a list$/],
+  ["set: [x-a]", /responseHeaders\.set: expected a map of values by header names, found a list$/],
   ["remove: ['a b']", /remove\[0\]: expected the name of a response header such as server, found "a b"$/],
   ["remove: [server, Server]", /remove\[1\]: expected each value once/],
 ];
