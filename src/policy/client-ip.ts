@@ -35,8 +35,7 @@ function walk(trusted: Clients, peer: string, forwardedFor: string): string {
   let client = peer;
   let end = forwardedFor.length;
   for (let walked = 0; walked < MAX_WALKED && end >= 0; walked += 1) {
-    // From -1, lastIndexOf would look at the first character once more.
-    const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(",", end - 1);
+    const comma = forwardedFor.lastIndexOf(",", end - 1);
     const address = addressOf(forwardedFor.slice(comma + 1, end));
     if (address === "") return client;
     client = address;

@@ -70,6 +70,7 @@ t.test("what is no address ends the walk at the last good one", (t) => {
     "2001:db8::g",
     "\u00ff",
     "9".repeat(10_000),
+    `fe80::1%${"a".repeat(10_000)}`,
     `[${":".repeat(10_000)}]`,
   ];
   for (const none of noAddresses) {
