@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { type ErrorCode, GatewayError } from "../core/errors.js";
 import type { HeaderList } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
@@ -11,6 +12,7 @@ import { flushSoon, writeEarlyHints } from "./early-writes.js";
 import type { RequestContext } from "./request-context.js";
 import { closesConnection, linger, mayStillSend, respondError } from "./respond.js";
 import { signedPlaylistHead } from "./serve-playlist.js";
+import { errorDocumentHead } from "./serve-site.js";
 import { signNow } from "./signed-request.js";
 import type { WholeAnswer } from "./upstream-answer.js";
 import { filterResponseHeaders } from "./upstream-response.js";
@@ -139,6 +141,12 @@ export class RequestExchange implements ExchangeSink {
       this.#limitCollecting(whole.deadlineFactor ?? 1);
       return;
     }
+    if (ctx.answerStatus === null) this.#stream(status, statusText, rawHeaders);
+    else this.#stream(ctx.answerStatus, STATUS_CODES[ctx.answerStatus] ?? "", errorDocumentHead(rawHeaders));
+  }
+
+  #stream(status: number, statusText: string, rawHeaders: HeaderList): void {
+    const ctx = this.#ctx;
     const filtered = filterResponseHeaders(ctx, status, rawHeaders);
     const isOssSigned = status === 200 && ctx.signedDraft !== null && ctx.signedDraft.urlExpiresSeconds !== null;
     const headers = isOssSigned ? signedPlaylistHead(filtered) : filtered;
@@ -204,14 +212,18 @@ export class RequestExchange implements ExchangeSink {
 
   #finishWhole({ whole, status, rawHeaders, collector }: CollectedAnswer): void {
     const ctx = this.#ctx;
+    let outcome: ReturnType<WholeAnswer["finish"]>;
     try {
-      if (whole.finish(ctx, { status, headers: rawHeaders, body: collector.body() }) === "done") return;
+      outcome = whole.finish(ctx, { status, headers: rawHeaders, body: collector.body() });
     } catch (error) {
       this.#giveUp(error instanceof GatewayError ? error : bugFound(ctx, error));
       return;
     }
-    ctx.hasRepeated = true;
-    this.#again(null, false);
+    if (outcome === "next") this.#try(null, false);
+    else if (outcome === "again") {
+      ctx.hasRepeated = true;
+      this.#again(null, false);
+    }
   }
 
   onFail(error: GatewayError): void {
@@ -229,7 +241,7 @@ export class RequestExchange implements ExchangeSink {
     }
     const decision = decideRetry({
       method: ctx.req.method ?? "",
-      attempt: ctx.attempt,
+      attempt: ctx.attempt - (ctx.site?.attemptsBefore ?? 0),
       bodyTaken: exchange?.bodyTaken ?? false,
       error,
     });

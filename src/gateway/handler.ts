@@ -14,6 +14,7 @@ import { type Gateway, RequestContext } from "./request-context.js";
 import { nextRequestId } from "./request-id.js";
 import { closesConnection, respondError } from "./respond.js";
 import { serveCallback } from "./serve-callback.js";
+import { redirectToRoot } from "./serve-site.js";
 import { preparePreflight, prepareSigned } from "./signed-request.js";
 
 /** Only routes whose `allow` asks others (passwords, a service) have a stage that waits. */
@@ -168,7 +169,13 @@ function isPreflight(ctx: RequestContext): boolean {
 function prepare(ctx: RequestContext): Denial | null {
   const { signing, callback } = ctx.route as CompiledRoute;
   if (callback !== null) return null;
-  if (signing === null || ctx.isRelayed) return prepareRelayed(ctx);
+  const denied = prepareRequest(ctx, signing === null);
+  if (denied === null && ctx.site !== null) redirectToRoot(ctx);
+  return denied;
+}
+
+function prepareRequest(ctx: RequestContext, relays: boolean): Denial | null {
+  if (relays || ctx.isRelayed) return prepareRelayed(ctx);
   return ctx.isPreflight ? preparePreflight(ctx) : prepareSigned(ctx);
 }
 
