@@ -1,3 +1,4 @@
+import { validRefererProblem } from "../core/referer-entry.js";
 import type { Report, RouteDraft } from "./report.js";
 
 const OSS_KEYS = [
@@ -18,6 +19,7 @@ export function checkReferer({ referer }: RouteDraft, index: number, report: Rep
   report.repeats([...path, "validReferers"], referer?.validReferers);
   if (report.source.has([...path, "validReferers"])) {
     refuseBoth(index, report);
+    refuseEntries(referer, index, report);
     return;
   }
   warnAboutNothingChecked(referer, index, report);
@@ -33,6 +35,15 @@ function refuseBoth(index: number, report: Report): void {
     const hint = "It is OSS's, and validReferers is NGINX's: they decide differently. Take one of the two out.";
     report.problem(path, { expected: `no ${key} with validReferers`, found: key, hint, atKey: true });
   }
+}
+
+function refuseEntries(referer: RefererDraft, index: number, report: Report): void {
+  referer?.validReferers?.forEach((entry, place) => {
+    const problem = entry === undefined ? null : validRefererProblem(entry);
+    if (problem === null) return;
+    const expected = "a keyword, a host name or an RE2 expression";
+    report.problem(["routes", index, "referer", "validReferers", place], { expected, hint: problem });
+  });
 }
 
 /** oss-semantics §5.2 R1 and R3: without a list of who may pass, only the blacklist refuses. */

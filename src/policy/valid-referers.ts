@@ -1,4 +1,10 @@
-import { RE2JS, RE2JSSyntaxException } from "re2js";
+import {
+  compileExpression,
+  isExpression,
+  KEYWORDS,
+  type RefererExpression,
+  validRefererProblem,
+} from "../core/referer-entry.js";
 import type { CheckReferer } from "./referer.js";
 
 /** NGINX calls everything shorter "blocked"; it is the length of `http://i.ru`. */
@@ -6,9 +12,6 @@ const SHORTEST_REFERER = 11;
 const LONGEST_HOST = 256;
 /** As long as a header line may be in NGINX by default; expressions see no longer text. */
 const LONGEST_FOR_EXPRESSIONS = 8 * 1024;
-const LONGEST_EXPRESSION = 1_000;
-/** Steps of a compiled expression; each may be taken once for each character of a referer. */
-const MAX_EXPRESSION_STEPS = 1_200;
 
 /**
  * Makes NGINX's check (ngx_http_referer_module, `valid_referers`): `none`, `blocked`, `server_names`, names with a `*.`
@@ -25,7 +28,7 @@ export function compileValidReferers(entries: readonly string[], serverNames: re
   if (problem !== undefined) throw new Error(problem);
   const names = entries.filter((entry) => !KEYWORDS.has(entry) && !isExpression(entry));
   const table = compileTable(entries.includes("server_names") ? [...names, ...serverNames] : names);
-  const expressions = entries.filter(isExpression).map((entry) => compileExpression(entry.slice(1)));
+  const expressions = entries.filter(isExpression).map((entry) => compileExpression(entry));
   const ofNone = entries.includes("none") ? null : "invalid";
   const ofBlocked = entries.includes("blocked") ? null : "invalid";
   return (referer) => {
@@ -39,10 +42,6 @@ export function compileValidReferers(entries: readonly string[], serverNames: re
     return expressions.length > 0 && matchesAny(expressions, referer.slice(hostStart)) ? null : "invalid";
   };
 }
-
-const KEYWORDS: ReadonlySet<string> = new Set(["none", "blocked", "server_names"]);
-
-const isExpression = (entry: string): boolean => entry.startsWith("~");
 
 /** Where `http://` or `https://` ends; 0: the referer begins with neither. */
 function endOfScheme(referer: string): number {
@@ -114,52 +113,6 @@ function isBelow(paths: PathPrefixes, referer: string, hostEnd: number): boolean
   return slash !== -1 && paths.some((path) => referer.startsWith(path, slash));
 }
 
-/** RE2 takes time in proportion to the text, whatever the expression: nothing that is sent can make it hang. */
-function compileExpression(expression: string): RE2JS {
-  return RE2JS.compile(expression, RE2JS.CASE_INSENSITIVE);
-}
-
-function matchesAny(expressions: readonly RE2JS[], text: string): boolean {
+function matchesAny(expressions: readonly RefererExpression[], text: string): boolean {
   return text.length <= LONGEST_FOR_EXPRESSIONS && expressions.some((expression) => expression.test(text));
-}
-
-const HOST = /^(?:\*?\.)?[^*.]+(?:\.[^*.]+)*(?:\.\*?)?$/;
-
-/**
- * A sentence that says why an entry cannot be used, or never matches, and what to write; or `null`. It is stricter than
- * NGINX on what is a mistake there too, and on expressions that only a backtracking engine can do.
- */
-export function validRefererProblem(entry: string): string | null {
-  if (KEYWORDS.has(entry)) return null;
-  if (entry === "") return "An entry is empty.";
-  if (/[^!-~]/.test(entry)) return `${entry} has a space or a letter beyond ASCII: write a host name as xn--….`;
-  return isExpression(entry) ? expressionProblem(entry) : nameProblem(entry);
-}
-
-function nameProblem(entry: string): string | null {
-  if (/^https?:/i.test(entry)) return `${entry} has a scheme: write the host alone, both schemes are meant.`;
-  const [host = ""] = entry.split("/", 1);
-  if (host.includes(":")) return `${entry} has a port: leave it out, ports are not looked at.`;
-  const isBoth = host.startsWith(".") && host.endsWith(".*");
-  if (HOST.test(host) && !isBoth) return null;
-  return `${entry} is no host name: a * stands before the first dot or behind the last one, as in *.example.com or example.*.`;
-}
-
-function expressionProblem(entry: string): string | null {
-  const expression = entry.slice(1);
-  if (expression === "") return "~ has no expression behind it.";
-  if (expression.length > LONGEST_EXPRESSION) {
-    return `An expression has ${expression.length} characters: at most ${LONGEST_EXPRESSION} are taken.`;
-  }
-  try {
-    const steps = RE2JS.compile(expression).programSize();
-    return steps <= MAX_EXPRESSION_STEPS ? null : `${entry} repeats too much: write smaller numbers in { }.`;
-  } catch (error) {
-    if (!(error instanceof RE2JSSyntaxException)) throw error;
-    return `${entry} is no RE2 expression (${essence(error)}): look-around and back-references are not taken, since they can make a match take for ever.`;
-  }
-}
-
-function essence({ message }: Error): string {
-  return message.replace(/^error parsing regexp: /, "");
 }

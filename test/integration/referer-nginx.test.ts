@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import t, { type Test } from "tap";
-import { compileValidReferers, validRefererProblem } from "../../src/policy/valid-referers.js";
+import { validRefererProblem } from "../../src/core/referer-entry.js";
+import { compileValidReferers } from "../../src/policy/valid-referers.js";
 
 const SERVER_NAMES = ["img.example.com", "*.cdn.example.com", "47.0.2.74"];
 

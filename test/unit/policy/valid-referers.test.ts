@@ -1,5 +1,6 @@
 import t from "tap";
-import { compileValidReferers, validRefererProblem } from "../../../src/policy/valid-referers.js";
+import { validRefererProblem } from "../../../src/core/referer-entry.js";
+import { compileValidReferers } from "../../../src/policy/valid-referers.js";
 
 // The whole table is compared with a real NGINX in test/integration/referer-nginx.test.ts.
 const DOCUMENTED = [
