@@ -144,7 +144,7 @@ export class CreditLine implements Budget {
   readonly #part: number;
   #unbooked = 0;
   #booked = 0;
-  /** When what is booked is paid; Infinity while that is not known, or nothing is booked. */
+  /** When all that is booked is paid; Infinity while that is not known, or nothing is booked. */
   #paidAtMs = NOTHING_BOOKED;
   #bookAgainAtMs = Number.NEGATIVE_INFINITY;
 
@@ -213,15 +213,18 @@ export class CreditLine implements Budget {
     const { ratePerSecond } = this.share;
     const missing = this.#account.unpaid + count - limit;
     const isPayKnown = this.#paidAtMs !== NOTHING_BOOKED && missing <= this.#booked;
-    return Math.max(1, Math.ceil(isPayKnown ? this.#paidAtMs - nowMs : (missing * 1000) / ratePerSecond));
+    const gainedFromMs = isPayKnown ? this.#paidAtMs - (this.#booked * 1000) / ratePerSecond : nowMs;
+    return Math.max(1, Math.ceil(gainedFromMs + (missing * 1000) / ratePerSecond - nowMs));
   }
 
-  /** Frees the credit of what has been paid. */
+  /** Frees the credit of what has been paid; the pot pays one after the other, at the rate. */
   collect(nowMs: number): void {
-    if (this.#paidAtMs > nowMs) return;
-    this.#account.unpaid -= this.#booked;
-    this.#booked = 0;
-    this.#paidAtMs = NOTHING_BOOKED;
+    if (this.#paidAtMs === NOTHING_BOOKED) return;
+    const restMs = Math.max(0, this.#paidAtMs - nowMs);
+    const rest = Math.min(this.#booked, Math.ceil((restMs * this.share.ratePerSecond) / 1000));
+    this.#account.unpaid -= this.#booked - rest;
+    this.#booked = rest;
+    if (rest === 0) this.#paidAtMs = NOTHING_BOOKED;
   }
 
   /** One booking at a time: the next when the last one is paid. What was given back goes at once. */
