@@ -36,6 +36,8 @@ export class RequestExchange implements ExchangeSink {
   /** The answer is collected and not streamed. */
   #whole: CollectedAnswer | null = null;
   #deadline: NodeJS.Timeout | undefined;
+  /** To be told of the first bytes of an answer that refuses for load. */
+  #noteStart: ((start: Buffer | null) => void) | null = null;
 
   constructor(ctx: RequestContext) {
     this.#ctx = ctx;
@@ -135,6 +137,7 @@ export class RequestExchange implements ExchangeSink {
   onHead(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
     ctx.firstByteMs = performance.now();
+    this.#noteStart = (ctx.bucket as CompiledBucket).stats.throttled.noteHead(status, rawHeaders);
     const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
       this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
@@ -172,6 +175,7 @@ export class RequestExchange implements ExchangeSink {
   onData(chunk: Buffer): boolean {
     const ctx = this.#ctx;
     (ctx.bucket as CompiledBucket).stats.egressBytes += chunk.length;
+    if (this.#noteStart !== null) this.#noteAnswer(chunk);
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
     ctx.sentBytes += chunk.length;
     if (ctx.remainingBytes > 0) {
@@ -190,8 +194,14 @@ export class RequestExchange implements ExchangeSink {
     const ctx = this.#ctx;
     ctx.exchange = null;
     clearTimeout(this.#deadline);
+    if (this.#noteStart !== null) this.#noteAnswer(null);
     if (this.#whole !== null) this.#finishWhole(this.#whole);
     else if (!ctx.res.writableEnded) ctx.res.end();
+  }
+
+  #noteAnswer(start: Buffer | null): void {
+    this.#noteStart?.(start);
+    this.#noteStart = null;
   }
 
   /** Small answers are read as a whole, and an upstream that drips must not hold a client for hours. */

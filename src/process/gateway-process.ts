@@ -14,6 +14,7 @@ import { type AccessLog, createAccessLog } from "../telemetry/access-log.js";
 import { createLog, type Logger } from "../telemetry/log.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import { Stats } from "../telemetry/stats.js";
+import { ThrottlingWatch } from "../telemetry/throttling.js";
 
 /** How long the start waits for credentials. */
 const FIRST_CREDENTIALS_MS = 5_000;
@@ -38,6 +39,7 @@ export class GatewayProcess {
   readonly #accessLog: AccessLog;
   readonly #listeners: readonly Listener[];
   readonly #admin: AdminListener;
+  readonly #throttling: ThrottlingWatch;
   #isDraining = false;
 
   /** @throws Error when a file that the configuration names cannot be read */
@@ -50,15 +52,19 @@ export class GatewayProcess {
       });
     this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
     this.runtime = new Runtime(config, this.stats, this.log);
+    const { stats } = this;
+    this.#throttling = new ThrottlingWatch({ config, stats, log: this.log, nowMs: () => performance.now() });
     const metrics = createMetrics({
       stats: this.stats,
       version,
       upstreams: () => this.#upstreamGauges(),
       credentials: () => this.#credentialsGauges(),
+      sharedUp: () => this.runtime.budgets.isSharedUp,
     });
     this.#admin = new AdminListener(config.admin.address, {
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
       problems: () => this.#problems(),
+      tops: () => this.stats.tops(),
       issuer: this.#adminIssuer(),
     });
     const trusted = config.trustedProxies.length === 0 ? null : compileClients(config.trustedProxies);
@@ -84,6 +90,7 @@ export class GatewayProcess {
         const listener = this.#listeners[index] as Listener;
         this.addresses.set(name, await listenOrExplain(`listener ${name}`, address, () => listener.listen()));
       }
+      this.#throttling.start();
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -96,6 +103,7 @@ export class GatewayProcess {
    */
   async stop(graceMs: number): Promise<void> {
     this.#isDraining = true;
+    this.#throttling.stop();
     const drained = Promise.all(this.#listeners.map((listener) => listener.drain()));
     if (!(await settlesWithin(drained, graceMs))) {
       await Promise.all(this.#listeners.map((listener) => listener.destroy()));
