@@ -53,7 +53,7 @@ export class GatewayProcess {
     this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
     this.runtime = new Runtime(config, this.stats, this.log);
     const { stats } = this;
-    this.#throttling = new ThrottlingWatch({ config, stats, log: this.log, nowMs: () => performance.now() });
+    this.#throttling = new ThrottlingWatch({ config, stats, log: this.log, nowMs: performance.now() });
     const metrics = createMetrics({
       stats: this.stats,
       version,
