@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { check } from "./cli/check.js";
 import { demo } from "./cli/demo.js";
 import { EXIT } from "./cli/exit-codes.js";
+import { importCors } from "./cli/import-cors.js";
+import { importReferer } from "./cli/import-referer.js";
 import { run } from "./cli/run.js";
 import { schema } from "./cli/schema.js";
 import { sign } from "./cli/sign.js";
@@ -15,6 +17,9 @@ Usage:
   ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
   ossgate sign --config FILE URL
                               print a link, or an OSS presigned URL on the gateway's address
+  ossgate import-cors FILE    a bucket's CORS rules, OSS's XML, as YAML for a route
+  ossgate import-referer FILE
+                              the same of its Referer rules
   ossgate schema              the configuration's JSON Schema, or its reference
   ossgate --version
 
@@ -38,6 +43,10 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return demo(args, readVersion());
     case "sign":
       return sign(args);
+    case "import-cors":
+      return importCors(args);
+    case "import-referer":
+      return importReferer(args);
     case "schema":
       return schema(args);
     case "--version":
