@@ -4,7 +4,7 @@ import { RE2JS, RE2JSSyntaxException } from "re2js";
 
 const LONGEST_EXPRESSION = 1_000;
 /** Steps of a compiled expression; each may be taken once for each character of a referer. */
-const MAX_EXPRESSION_STEPS = 1_200;
+const MAX_EXPRESSION_STEPS = 400;
 
 export const KEYWORDS: ReadonlySet<string> = new Set(["none", "blocked", "server_names"]);
 

@@ -69,7 +69,8 @@ function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
 }
 
 function readNamesOfSeven(ctx: RequestContext, lowerName: string, value: string): void {
-  if (lowerName === "referer") ctx.referer = value;
+  // Of several the first, as NGINX takes it.
+  if (lowerName === "referer") ctx.referer ??= value;
   // Node's parser throws away what follows on a connection that asked for another protocol, so it serves nothing else.
   else if (lowerName === "upgrade") ctx.res.shouldKeepAlive = false;
 }

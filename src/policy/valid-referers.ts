@@ -10,8 +10,8 @@ import type { CheckReferer } from "./referer.js";
 /** NGINX calls everything shorter "blocked"; it is the length of `http://i.ru`. */
 const SHORTEST_REFERER = 11;
 const LONGEST_HOST = 256;
-/** As long as a header line may be in NGINX by default; expressions see no longer text. */
-const LONGEST_FOR_EXPRESSIONS = 8 * 1024;
+/** Expressions see no longer text: of a longer one browsers send the origin alone (Referrer Policy §8.3). */
+const LONGEST_FOR_EXPRESSIONS = 4 * 1024;
 
 /**
  * Makes NGINX's check (ngx_http_referer_module, `valid_referers`): `none`, `blocked`, `server_names`, names with a `*.`

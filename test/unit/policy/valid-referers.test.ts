@@ -108,15 +108,15 @@ t.test("expressions that hang a backtracking engine answer", (t) => {
     expressions.map((expression) => `~${expression}`),
     [],
   );
-  for (const end of ["!", "/", "1"]) t.equal(check(`http://h/${"a".repeat(8_000)}${end}`), "invalid");
-  t.equal(check(`http://h/${"a".repeat(8_000)}b`), null, "(a|aa)+$ and (a*)*b see all of it");
+  for (const end of ["!", "/", "1"]) t.equal(check(`http://h/${"a".repeat(4_000)}${end}`), "invalid");
+  t.equal(check(`http://h/${"a".repeat(4_000)}b`), null, "(a|aa)+$ and (a*)*b see all of it");
   t.end();
 });
 
-t.test("expressions see no referer that is longer than NGINX would take", (t) => {
+t.test("expressions see no referer that is longer than browsers send", (t) => {
   const check = compileValidReferers(["~end$", "a.test"], []);
-  t.equal(check(`http://h/${"a".repeat(8_000)}end`), null);
-  t.equal(check(`http://h/${"a".repeat(9_000)}end`), "invalid");
-  t.equal(check(`http://a.test/${"a".repeat(9_000)}`), null, "names are not bounded so");
+  t.equal(check(`http://h/${"a".repeat(4_000)}end`), null);
+  t.equal(check(`http://h/${"a".repeat(4_200)}end`), "invalid");
+  t.equal(check(`http://a.test/${"a".repeat(4_200)}`), null, "names are not bounded so");
   t.end();
 });
