@@ -6,7 +6,7 @@ import { Secret } from "../../src/core/secret.js";
 import type { Emulator } from "../../src/emulator/index.js";
 import { startSts } from "../support/credential-servers.js";
 import { startEmulator, startGateway, type Teardown, type TestGateway } from "../support/gateway.js";
-import { answerTo, head, type RawAnswer, xmlText } from "../support/raw-client.js";
+import { answerTo, head, type RawAnswer, valuesOf, xmlText } from "../support/raw-client.js";
 
 const readme = readFileSync("README.md", "utf8");
 const KEY = { accessKeyId: "readme-ak", accessKeySecret: new Secret("readme-secret-0123") };
@@ -28,6 +28,7 @@ function configOf(name: string, emulator: Emulator): string {
   const local = block
     .replaceAll(/(?:0\.0\.0\.0:80|127\.0\.0\.1:8080)/g, '"127.0.0.1:0"')
     .replace("127.0.0.1:9180", '"127.0.0.1:0"')
+    .replace("endpoint: internal", `endpoint: "${emulator.url}"`)
     .replace("region: cn-beijing }", `region: cn-beijing, endpoint: "${emulator.url}" }`);
   return local.includes("admin:") ? local : `${local}admin: { address: "127.0.0.1:0" }\n`;
 }
@@ -50,9 +51,9 @@ async function world(t: Teardown): Promise<Emulator> {
 }
 
 /** Asks the gateway for a URL of the README: the name leads here. */
-function get(gateway: TestGateway, url: string): Promise<RawAnswer> {
+function get(gateway: TestGateway, url: string, headers: readonly string[] = [], method = "GET"): Promise<RawAnswer> {
   const { host, pathname, search } = new URL(url);
-  return answerTo(gateway.port, head("GET", pathname + search, ["Host", host]));
+  return answerTo(gateway.port, head(method, pathname + search, ["Host", host, ...headers]));
 }
 
 /** The lines of the README that call `ossgate sign` with this file, run as they stand. */
@@ -77,6 +78,25 @@ async function signUrl(file: string, args: readonly string[]): Promise<string> {
   if (stdout === "") throw new Error(stderr);
   return stdout.trim();
 }
+
+t.test("policies.yaml keeps other sites out, and lets its own page read", async (t) => {
+  const emulator = await startEmulator(t);
+  emulator.addBucket({ name: "examplebucket", region: "cn-beijing", acl: "public-read", domains: ["img.example.com"] });
+  emulator.putObject("examplebucket", "cat.png", "a cat", { "Content-Type": "image/png" });
+  const gateway = await startGateway(t, configOf("policies.yaml", emulator));
+  const url = "http://img.example.com/cat.png";
+  const from = (page: string) => get(gateway, url, ["Referer", page, "Origin", new URL(page).origin]);
+  const own = await from("https://www.example.com/page");
+  t.equal(own.status, 200);
+  t.same(valuesOf(own.rawHeaders, "access-control-allow-origin"), ["https://www.example.com"]);
+  t.same(valuesOf(own.rawHeaders, "content-disposition"), [], "it is shown");
+  t.same(valuesOf(own.rawHeaders, "server"), []);
+  t.same(valuesOf(own.rawHeaders, "cache-control"), ["max-age=60"]);
+  t.equal((await from("https://www.example.com.evil.net/")).status, 403);
+  t.equal((await get(gateway, url)).status, 200, "an empty Referer is allowed");
+  const asks = ["Origin", "https://www.example.com", "Access-Control-Request-Method", "GET"];
+  t.equal((await get(gateway, url, asks, "OPTIONS")).status, 200);
+});
 
 t.test("private.yaml serves private objects to its clients, and nothing outside its prefix", async (t) => {
   const emulator = await world(t);
