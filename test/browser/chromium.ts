@@ -8,7 +8,7 @@ const EXECUTABLE = "/usr/bin/chromium";
 /** Test options: skips with a message where Debian's Chromium is absent. */
 export const NEEDS_CHROMIUM = needsProgram(EXECUTABLE, "--version", "chromium");
 
-/** It plays without a gesture, and asks nobody but the addresses of this machine. */
+/** It plays without a gesture, and asks nobody but the addresses of this machine: what ends in `.test` is here too. */
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -19,7 +19,7 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
   "--autoplay-policy=no-user-gesture-required",
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+  "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ];
 
 /** Starts a headless Chromium with a profile of its own; it ends with the test. */
