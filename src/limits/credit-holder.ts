@@ -61,7 +61,7 @@ export class CreditHolder {
   }
 
   /**
-   * Hands out what is to be booked. For each, {@link settle} or {@link unbook} must follow.
+   * Hands out what is to be booked. For each, {@link settle} must follow.
    * @param maxCount the rest is left for the next time
    */
   takeBookings(nowMs: number, maxCount = Number.POSITIVE_INFINITY): readonly Booking[] {
@@ -80,15 +80,10 @@ export class CreditHolder {
   /**
    * Takes the answer to a booking.
    * @param waitMs 0 or above: it is paid in so many milliseconds; below 0: it was not booked, since the rest is for
-   * those of higher priority, and may be tried again in so many
+   * those of higher priority or nobody answered, and may be tried again in so many. What was given back is lost then.
    */
   settle({ line, count }: Booking, waitMs: number, nowMs: number): void {
     if (count > 0) line.settle(waitMs, nowMs);
-  }
-
-  /** The booking did not arrive: it is to be made again. What was given back is lost then. */
-  unbook({ line, count }: Booking): void {
-    if (count > 0) line.unbook();
   }
 
   /** For lines: something was spent or given back. */
@@ -244,19 +239,14 @@ export class CreditLine implements Budget {
   }
 
   settle(waitMs: number, nowMs: number): void {
-    if (waitMs < 0) {
-      this.#bookAgainAtMs = nowMs - waitMs;
-      this.unbook();
+    if (waitMs >= 0) {
+      this.#paidAtMs = nowMs + waitMs;
+      this.collect(nowMs);
       return;
     }
-    this.#paidAtMs = nowMs + waitMs;
-    this.collect(nowMs);
-  }
-
-  unbook(): void {
+    this.#bookAgainAtMs = nowMs - waitMs;
     this.#unbooked += this.#booked;
     this.#booked = 0;
-    this.#paidAtMs = NOTHING_BOOKED;
     this.#holder.noteSpent(this, false);
   }
 }

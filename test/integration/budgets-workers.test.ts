@@ -1,55 +1,18 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { BudgetServer } from "../../src/process/budget-messages.js";
 import { excess, type Passed, passedBetween } from "../unit/limits/windows.js";
+import { startProcess, type TestProcess } from "./budgets-program.js";
 import { BURST, type Command, RATE, WORKERS } from "./budgets-worker.js";
 
-const PROGRAM = fileURLToPath(new URL("./budgets-worker.ts", import.meta.url));
-
-class TestWorker {
-  readonly child: ChildProcess;
-
-  constructor(child: ChildProcess) {
-    this.child = child;
-  }
-
-  async tell(command: Command): Promise<unknown> {
-    const told = resultOf(this.child);
-    this.child.send({ command });
-    return told;
-  }
-}
-
-async function resultOf(child: ChildProcess): Promise<unknown> {
-  for (;;) {
-    const [message] = (await once(child, "message")) as [{ readonly result?: unknown }];
-    if (message.result !== undefined) return message.result;
-  }
-}
-
-async function startWorker(t: Test, server: BudgetServer): Promise<TestWorker> {
-  const child = fork(PROGRAM, { execArgv: ["--import=tsx"] });
-  t.teardown(() => stop(child));
-  server.serve(child);
-  t.equal(await resultOf(child), "ready");
-  return new TestWorker(child);
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  await exit;
-}
-
+type TestWorker = TestProcess<Command>;
 type Three = readonly [TestWorker, TestWorker, TestWorker];
 
 async function startThree(t: Test): Promise<Three> {
   const server = new BudgetServer(WORKERS);
-  return Promise.all([startWorker(t, server), startWorker(t, server), startWorker(t, server)]);
+  const start = async (): Promise<TestWorker> =>
+    startProcess<Command>(t, "./budgets-worker.ts", { onStart: (child) => server.serve(child) });
+  return Promise.all([start(), start(), start()]);
 }
 
 const SPAN_MS = 1500;
@@ -98,7 +61,7 @@ t.test("a slot is one over three processes, and free when its worker dies", asyn
   t.equal(await two.tell({ say: "take slot" }), true);
   await isKnown(two);
   t.equal(await three.tell({ say: "take slot" }), false);
-  await stop(two.child);
+  await two.kill();
   await isKnown(one);
   t.equal(await three.tell({ say: "take slot" }), true);
 });
