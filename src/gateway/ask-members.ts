@@ -3,6 +3,7 @@ import { connectionNamed, headerValues } from "../core/headers.js";
 import type { PasswordVerdict } from "../credentials/password-check.js";
 import type { AccessFacts, AccessPolicy } from "../policy/access.js";
 import { isBasicScheme, parseBasic } from "../policy/basic-credentials.js";
+import { clientGroup } from "../policy/client-group.js";
 import type { CompiledLogin } from "../route/compiled-route.js";
 import { isOssAuthorization } from "../signing/classify.js";
 import type { AuthAnswer } from "../transport/forward-auth.js";
@@ -43,7 +44,7 @@ function askBasic(ctx: RequestContext, { file, denial }: NonNullable<CompiledLog
   const [authorization, ...more] = headerValues(ctx.req.rawHeaders, "authorization");
   const login = authorization === undefined || more.length > 0 ? null : parseBasic(authorization);
   if (login === null) return denial;
-  const verdict = file.verify(login, ctx.client);
+  const verdict = file.verify(login, clientGroup(ctx.client));
   const denialOf = (known: PasswordVerdict): Denial | null =>
     known === "right" ? null : known === "busy" ? BUSY : denial;
   return verdict instanceof Promise ? verdict.then(denialOf) : denialOf(verdict);

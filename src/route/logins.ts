@@ -1,10 +1,9 @@
 import type { AllowConfig, ForwardAuthConfig, RouteConfig } from "../config/gateway-config.js";
 import type { Denial } from "../core/errors.js";
-import { HOP_BY_HOP } from "../core/headers.js";
 import { PasswordFiles } from "../credentials/password-file.js";
 import { basicChallenge } from "../policy/basic-credentials.js";
 import type { Logger } from "../telemetry/log.js";
-import { FORWARDED_HEADERS, ForwardAuth } from "../transport/forward-auth.js";
+import { ForwardAuth } from "../transport/forward-auth.js";
 import { readCaFile } from "./ca-file.js";
 import type { CompiledLogin } from "./compiled-route.js";
 
@@ -53,18 +52,9 @@ export class Logins {
     const ca = caFile === null ? null : readCaFile(caFile, `${where}.allow.forwardAuth.caFile`);
     const service = new ForwardAuth({ url, timeoutMs, cacheMs, ca });
     this.#services.push(service);
-    return { service, requestHeaders: new Set(requestHeaders.filter((name) => !NEVER_SENT.has(name))) };
+    return { service, requestHeaders: new Set(requestHeaders) };
   }
 }
-
-/** They describe the connection or the body, or the gateway itself says them. */
-const NEVER_SENT: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
-  ...FORWARDED_HEADERS,
-  "host",
-  "expect",
-  "content-length",
-]);
 
 /** One text, whichever of the two is wrong. */
 function loginDenial(realm: string): Denial {

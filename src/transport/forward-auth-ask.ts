@@ -31,7 +31,9 @@ export class AuthService {
   readonly #clientOptions: Client.Options & { readonly connect: buildConnector.connector };
   readonly #pool: Pool;
   readonly #path: string;
-  #pending = 0;
+  /** Questions for which no connection is free, in order. Not undici's own queue: it keeps what nobody waits for. */
+  readonly #waiting = new Set<Question>();
+  #running = 0;
 
   constructor(options: AuthServiceOptions) {
     this.#options = options;
@@ -54,25 +56,40 @@ export class AuthService {
    * @throws Error whatever broke, no answer in time included; its message names addresses and is for the log
    */
   ask(headers: HeaderList): Promise<ServiceAnswer> {
-    if (this.#pending >= MAX_PENDING) return Promise.reject(new Error(`${MAX_PENDING} questions are unanswered`));
-    this.#pending += 1;
+    if (this.#running + this.#waiting.size >= MAX_PENDING) {
+      return Promise.reject(new Error(`${MAX_PENDING} questions are unanswered`));
+    }
     return new Promise((resolve, reject) => {
-      const question = new Question({
+      const question: Question = new Question({
         timeoutMs: this.#options.timeoutMs,
         dispatch: (handler, isFresh) => this.#dispatch(headers, handler, isFresh),
         onAnswer: resolve,
         onFailure: reject,
-        onEnd: () => {
-          this.#pending -= 1;
-        },
+        onEnd: () => this.#onEnd(question),
       });
-      question.start();
+      if (this.#running < CONNECTIONS) this.#begin(question);
+      else this.#waiting.add(question);
     });
   }
 
   /** Ends what runs, too. */
   destroy(): void {
     this.#pool.destroy().catch(() => {});
+  }
+
+  #begin(question: Question): void {
+    this.#running += 1;
+    question.try();
+  }
+
+  #onEnd(question: Question): void {
+    if (this.#waiting.delete(question)) return;
+    this.#running -= 1;
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      this.#begin(next);
+      return;
+    }
   }
 
   #dispatch(headers: HeaderList, handler: Dispatcher.DispatchHandler, isFresh: boolean): void {
@@ -97,10 +114,13 @@ interface QuestionParts {
 
 const BROKEN: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "UND_ERR_SOCKET"]);
 
-/** One question, as undici's handler of it: it is answered with the head, and lasts until the body is out of the way. */
+/**
+ * One question, as undici's handler of it: it is answered with the head, and lasts until the body is out of the way. Its
+ * time runs from the beginning, while it waits too.
+ */
 class Question implements Dispatcher.DispatchHandler {
   readonly #parts: QuestionParts;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
   #abort: (() => void) | null = null;
   #tries = 0;
   #isAnswered = false;
@@ -110,16 +130,12 @@ class Question implements Dispatcher.DispatchHandler {
 
   constructor(parts: QuestionParts) {
     this.#parts = parts;
-  }
-
-  start(): void {
-    this.#timer = setTimeout(() => this.#onTimeout(), this.#parts.timeoutMs);
-    this.#try();
+    this.#timer = setTimeout(() => this.#onTimeout(), parts.timeoutMs);
   }
 
   onConnect(abort: () => void): void {
     this.#abort = abort;
-    // It waited for a connection until nobody waited for it.
+    // The connection took so long to be made.
     if (this.#isTimedOut) abort();
   }
 
@@ -144,7 +160,7 @@ class Question implements Dispatcher.DispatchHandler {
     this.#abort = null;
     const mayBeStale = BROKEN.has((error as NodeJS.ErrnoException).code ?? "") && this.#tries === 1;
     if (mayBeStale && !this.#isAnswered && !this.#isTimedOut) {
-      this.#try();
+      this.try();
       return;
     }
     this.#end();
@@ -152,7 +168,7 @@ class Question implements Dispatcher.DispatchHandler {
     this.#parts.onFailure(error);
   }
 
-  #try(): void {
+  try(): void {
     this.#tries += 1;
     try {
       this.#parts.dispatch(this, this.#tries > 1);
@@ -164,7 +180,8 @@ class Question implements Dispatcher.DispatchHandler {
   #onTimeout(): void {
     this.#isTimedOut = true;
     if (!this.#isAnswered) this.#parts.onFailure(new Error(`no answer within ${this.#parts.timeoutMs} ms`));
-    this.#abort?.();
+    if (this.#tries === 0) this.#end();
+    else this.#abort?.();
   }
 
   #end(): void {

@@ -22,7 +22,7 @@ export interface ForwardedRequest {
   readonly target: string;
   /** Canonical. */
   readonly client: string;
-  /** Those of the client's header lines that it is sent. */
+  /** Those of the client's header lines that it is sent; none about the connection or the body, and no X-Forwarded-*. */
   readonly headers: HeaderList;
 }
 
@@ -102,15 +102,6 @@ export class ForwardAuth {
 function keyText({ route, method, scheme, host, target, client, headers }: ForwardedRequest): string {
   return JSON.stringify([route, method, scheme, host, target, client, headers]);
 }
-
-/** The names that {@link ForwardAuth} says itself, lower case: what a client writes there is not passed on. */
-export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
-  "x-forwarded-method",
-  "x-forwarded-proto",
-  "x-forwarded-host",
-  "x-forwarded-uri",
-  "x-forwarded-for",
-]);
 
 function questionHeaders({ method, scheme, host, target, client, headers }: ForwardedRequest): HeaderList {
   return [
