@@ -9,6 +9,8 @@ import { decideRetry } from "../transport/retry.js";
 import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { flushSoon, writeEarlyHints } from "./early-writes.js";
+import { chargeEgress, openEgress } from "./paced-answer.js";
+import { openIngress } from "./paced-body.js";
 import type { RequestContext } from "./request-context.js";
 import { closesConnection, linger, mayStillSend, respondError } from "./respond.js";
 import { signedPlaylistHead } from "./serve-playlist.js";
@@ -60,12 +62,18 @@ export class RequestExchange implements ExchangeSink {
     clearTimeout(this.#deadline);
     this.#ctx.exchange?.abort();
     this.#ctx.exchange = null;
+    this.#ctx.egress?.close();
   }
 
   /** The client's socket has taken what was written. */
   resume(): void {
+    const { egress, exchange } = this.#ctx;
+    if (egress !== null) {
+      egress.onDrain();
+      return;
+    }
     this.#ctx.isPaused = false;
-    this.#ctx.exchange?.resume();
+    exchange?.resume();
   }
 
   #try(avoid: AddressPool | null, fresh: boolean): void {
@@ -110,6 +118,7 @@ export class RequestExchange implements ExchangeSink {
       res: ctx.res,
       contentLength: ctx.framing.contentLength,
       expectsContinue: ctx.framing.expectsContinue,
+      hold: ctx.route?.bandwidth == null ? null : () => openIngress(ctx),
       onBodyBytes: (byteCount) => this.#onBodyBytes(byteCount),
     };
   }
@@ -165,6 +174,7 @@ export class RequestExchange implements ExchangeSink {
     }
     ctx.status = status;
     ctx.isHeadSent = true;
+    if ((ctx.route as CompiledRoute).bandwidth !== null) ctx.egress = openEgress(ctx);
     if (ctx.req.method === "HEAD" && ctx.upstreamRequest?.method !== "HEAD") {
       // OSS processes only what is got; of that the client wants the head.
       this.abort();
@@ -177,6 +187,7 @@ export class RequestExchange implements ExchangeSink {
     (ctx.bucket as CompiledBucket).stats.egressBytes += chunk.length;
     if (this.#noteStart !== null) this.#noteAnswer(chunk);
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
+    if (ctx.egress !== null) return ctx.egress.push(chunk);
     ctx.sentBytes += chunk.length;
     if (ctx.remainingBytes > 0) {
       ctx.remainingBytes -= chunk.length;
@@ -196,6 +207,7 @@ export class RequestExchange implements ExchangeSink {
     clearTimeout(this.#deadline);
     if (this.#noteStart !== null) this.#noteAnswer(null);
     if (this.#whole !== null) this.#finishWhole(this.#whole);
+    else if (ctx.egress !== null) ctx.egress.end();
     else if (!ctx.res.writableEnded) ctx.res.end();
   }
 
@@ -229,6 +241,7 @@ export class RequestExchange implements ExchangeSink {
       this.#giveUp(error instanceof GatewayError ? error : bugFound(ctx, error));
       return;
     }
+    if (outcome === "done" && ctx.route?.bandwidth != null) chargeEgress(ctx);
     if (outcome === "next") this.#try(null, false);
     else if (outcome === "again") {
       ctx.hasRepeated = true;
@@ -276,6 +289,7 @@ export class RequestExchange implements ExchangeSink {
     const ctx = this.#ctx;
     ctx.noteError(error);
     logFault(ctx, error);
+    ctx.egress?.close();
     // HTTP/1.0 without a length: a connection that ends in good order would say that this was all.
     if (ctx.remainingBytes < 0 && !ctx.res.chunkedEncoding) ctx.req.socket.resetAndDestroy();
     else ctx.res.destroy();

@@ -30,6 +30,18 @@ export interface Gateway {
   isDraining(): boolean;
 }
 
+/** An answer whose bytes wait for bandwidth (`paced-answer.ts`). */
+export interface Egress {
+  /** @returns false: the upstream waits until it is resumed */
+  push(chunk: Buffer): boolean;
+  /** The upstream has sent all; what is held goes out as it may. */
+  end(): void;
+  /** The client's socket has taken what was written. */
+  onDrain(): void;
+  /** What is held will not go out. Idempotent. */
+  close(): void;
+}
+
 /** What is signed when the request goes out, and anew for each retry. */
 export interface SignedDraft {
   readonly method: string;
@@ -156,6 +168,8 @@ export class RequestContext {
   remainingBytes = -1;
   /** A write filled the client's socket, and the upstream waits for it to drain. */
   isPaused = false;
+  /** `null`: bytes go to the client as they come. */
+  egress: Egress | null = null;
   receivedBytes = 0;
   sentBytes = 0;
   ossRequestId: string | undefined;

@@ -11,6 +11,7 @@ import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
 import { compileCallback } from "./callback.js";
 import { compileRouteAccess, compileRouteLinks, type ReadSecret } from "./compile-access.js";
+import { type BandwidthOfRoute, compileBandwidths } from "./compile-bandwidth.js";
 import { compileReferer, compileRouteResponse, compileSite } from "./compile-policies.js";
 import { compileLimits, compileSheds, type ShedsOfRoute } from "./compile-request-limits.js";
 import { compileSigning } from "./compile-signing.js";
@@ -41,9 +42,10 @@ export function compileRoutes(config: GatewayConfig, parts: Parts): ReadonlyMap<
     buckets.set(alias, compileBucket(bucket, parts));
   }
   const sheds = compileSheds(config, parts.budgets);
+  const bandwidths = compileBandwidths(config, parts.budgets, parts.stats);
   const routes = config.routes.map((route, index) => ({
     config: route,
-    compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts, sheds }),
+    compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts, sheds, bandwidths }),
   }));
   return new Map(
     config.listeners.map(({ name }) => {
@@ -81,9 +83,11 @@ interface RouteInput {
   readonly buckets: ReadonlyMap<string, CompiledBucket>;
   readonly parts: Parts;
   readonly sheds: ShedsOfRoute;
+  readonly bandwidths: BandwidthOfRoute;
 }
 
-function compileRoute({ route, where, buckets, parts, sheds }: RouteInput): CompiledRoute {
+function compileRoute(input: RouteInput): CompiledRoute {
+  const { route, where, buckets, parts, sheds, bandwidths } = input;
   const bucket = route.target.kind === "bucket" ? mustGet(buckets, route.target.bucket) : null;
   const choice = route.target.kind === "buckets" ? compileChoice(route.target.buckets, buckets) : null;
   const removed = route.requestHeaders.remove;
@@ -109,12 +113,16 @@ function compileRoute({ route, where, buckets, parts, sheds }: RouteInput): Comp
     login: parts.logins.compile(route, where),
     signing: compileSigning(route, own, parts.credentials),
     hls: route.hls,
-    callback: compileRouteCallback({ route, where, buckets, parts, sheds }),
+    callback: compileRouteCallback(input),
     referer: compileReferer(route, bucket?.ossName ?? null),
     cors: compileCorsPolicy(route.cors),
     site: compileSite(route),
     responseRules: compileRouteResponse(route),
     limits: compileLimits(`route/${route.name}`, route.limits.budget, parts.budgets),
+    bandwidth: bandwidths(
+      route,
+      own.map(({ alias }) => alias),
+    ),
     shedOf: sheds(route.name),
     stats: parts.stats.route(route.name),
   });

@@ -16,6 +16,7 @@ import type { DayKeys } from "../signing/types.js";
 import type { RouteStats } from "../telemetry/stats.js";
 import type { ForwardAuth } from "../transport/forward-auth.js";
 import type { CompiledCallback } from "./callback.js";
+import type { CompiledBandwidth } from "./compile-bandwidth.js";
 import type { CompiledBucket } from "./compiled-bucket.js";
 
 export type { CompiledBucket } from "./compiled-bucket.js";
@@ -69,6 +70,8 @@ export interface CompiledRoute {
   readonly responseRules: ResponseRules | null;
   /** `null`: as many requests as come. */
   readonly limits: RequestLimits | null;
+  /** How fast bodies pass, by the bucket's alias; `null`: as fast as they can. */
+  readonly bandwidth: ReadonlyMap<string, CompiledBandwidth> | null;
   /** What OSS's quotas leave to this route of a bucket, by alias; `null`: nothing is shed. */
   readonly shedOf: ((alias: string) => Shed | null) | null;
   readonly stats: RouteStats;

@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { createProxyServer } from "http-proxy-3";
 import { GatewayError } from "../core/errors.js";
 import type { Exchange, ExchangeSink, UpstreamRequest } from "./exchange.js";
@@ -15,8 +16,16 @@ export interface UploadSource {
   readonly contentLength: number | null;
   /** The client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean;
+  /** What the body goes through on its way, made when it begins to flow; `null`: nothing. */
+  readonly hold: (() => HeldBody | null) | null;
   /** Told of each piece of the body as it arrives. */
   onBodyBytes(byteCount: number): void;
+}
+
+/** A stream that a body goes through, which lets it pass as fast as it may. */
+export interface HeldBody extends Duplex {
+  /** Bytes wait in it for leave to pass, and neither the client nor the upstream is to blame. */
+  readonly isHeld: boolean;
 }
 
 const uploads = new WeakMap<IncomingMessage, Upload>();
@@ -40,6 +49,7 @@ class Upload implements Exchange {
   #socket: Socket | null = null;
   #proxyReq: ClientRequest | null = null;
   #proxyRes: IncomingMessage | null = null;
+  #held: HeldBody | null = null;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
   /** The client need not wait any more before it sends the body. */
@@ -145,13 +155,27 @@ class Upload implements Exchange {
     const agent = new HttpAgent({ keepAlive: false });
     agent.createConnection = () => socket;
     const target = { protocol: "http:", host: this.#pool.address, port: this.#pool.upstream.options.port };
-    proxy.web(req, res, { target, agent }, (error: Error) => this.#fail(error));
+    const held = this.#source.hold?.() ?? null;
+    const options = held === null ? { target, agent } : { target, agent, buffer: held };
+    proxy.web(req, res, options, (error: Error) => this.#fail(error));
+    if (held !== null) this.#pipeThrough(held);
     // Only now: a listener makes the body flow, and its first piece would send http-proxy's own head before ours is set.
     req.on("data", (chunk: Buffer) => {
       if (this.#maySend) this.#moved();
       else this.#onMaySend();
       this.#source.onBodyBytes(chunk.length);
     });
+  }
+
+  #pipeThrough(held: HeldBody): void {
+    this.#held = held;
+    held.on("end", () => this.#watchIdle());
+    this.#source.req.pipe(held);
+  }
+
+  /** Whether nothing of the body is still to come from the client, or from what holds it. */
+  get #isBodyThrough(): boolean {
+    return this.#source.req.complete && (this.#held === null || this.#held.readableEnded);
   }
 
   #writeHead(proxyReq: ClientRequest): void {
@@ -185,7 +209,7 @@ class Upload implements Exchange {
     if (this.#ended) return;
     clearTimeout(this.#timer);
     const { headersMs, idleMs } = this.#pool.upstream.options.timeouts;
-    const isHeadDue = this.#proxyRes === null && (this.#source.req.complete || !this.#maySend);
+    const isHeadDue = this.#proxyRes === null && (this.#isBodyThrough || !this.#maySend);
     this.#timer = setTimeout(() => this.#onIdle(), isHeadDue ? headersMs : idleMs);
   }
 
@@ -193,13 +217,18 @@ class Upload implements Exchange {
     const { address } = this.#pool;
     const isWaitingForClient =
       this.#proxyRes === null
-        ? this.#maySend && !this.#source.req.complete && this.#proxyReq?.writableNeedDrain !== true
+        ? this.#maySend && !this.#isBodyGiven && this.#proxyReq?.writableNeedDrain !== true
         : this.#proxyRes.isPaused();
     // A slow client is watched by the timer of its own socket.
     if (isWaitingForClient) this.#timer?.refresh();
     else if (this.#proxyRes === null)
       this.#fail(new GatewayError("UPSTREAM_HEADERS_TIMEOUT", `${address} took no data and gave no answer.`));
     else this.#fail(new GatewayError("UPSTREAM_BODY_TIMEOUT", `${address} stopped sending.`));
+  }
+
+  /** Whether what is still to be sent waits for the upstream alone. */
+  get #isBodyGiven(): boolean {
+    return this.#source.req.complete && this.#held?.isHeld !== true;
   }
 
   #finish(proxyRes: IncomingMessage): void {
@@ -210,15 +239,16 @@ class Upload implements Exchange {
     }
     this.#end();
     // The upstream answered before the whole body had come: it does not want the rest.
-    if (!this.#source.req.complete) this.#stopSending();
+    if (!this.#isBodyThrough) this.#stopSending();
     this.#sink.onEnd();
   }
 
   #stopSending(): void {
     if (this.#proxyReq !== null) {
-      this.#source.req.unpipe(this.#proxyReq);
+      this.#source.req.unpipe(this.#held ?? this.#proxyReq);
       this.#proxyReq.destroy();
     }
+    this.#held?.destroy();
     this.#socket?.destroy();
   }
 
