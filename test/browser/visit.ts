@@ -64,6 +64,7 @@ export interface Question {
     readonly method?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly credentials?: "include" | "omit";
+    readonly cache?: "no-store";
     readonly body?: string;
   };
   /** Of the answer, those to read; `null` where the page may not, or there is none. */
