@@ -21,8 +21,10 @@ export function limitBucket(ctx: RequestContext): Denial | null {
   if (bucket === null || route === null) return null;
   const denied = bucket.limits === null ? null : enter(ctx, bucket.limits, true);
   if (denied !== null) return denied;
-  ctx.enteredBucket = bucket.limits;
-  return route.shedOf === null ? null : (route.shedOf(bucket.alias)?.take(performance.now()) ?? null);
+  const shed = route.shedOf?.(bucket.alias)?.take(performance.now()) ?? null;
+  if (shed === null) ctx.enteredBucket = bucket.limits;
+  else bucket.limits?.undo(ctx.client, performance.now());
+  return shed;
 }
 
 function enter(ctx: RequestContext, limits: RequestLimits, isOfBucket: boolean): Denial | null {

@@ -4,12 +4,12 @@ import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { CredentialsEvents, CredentialsSource } from "../credentials/source.js";
 import type { Budgets } from "../limits/budget.js";
-import { createLocalBudgets } from "../limits/local-budgets.js";
 import { KNOWN_PUBLIC_KEY_URL } from "../signing/callback.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
 import { PublicKeys } from "../transport/public-keys.js";
 import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transport/upstream.js";
+import { createBudgets } from "./budgets.js";
 import { readCaFile } from "./ca-file.js";
 import { compileRoutes } from "./compile.js";
 import type { CompiledRoute } from "./compiled-route.js";
@@ -26,6 +26,7 @@ export class Runtime {
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
   /** Rates and counts of routes, buckets and clients. */
   readonly budgets: Budgets;
+  readonly #budgetsStarted: Promise<void>;
   readonly #logins: Logins;
   readonly #failures = new Map<string, string>();
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
@@ -41,18 +42,25 @@ export class Runtime {
       [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
     );
     this.credentials = createCredentialsSources(config.credentials, this.#credentialsEvents(stats, log));
-    this.budgets = createLocalBudgets();
     const logins = new Logins(log);
     this.#logins = logins;
     const publicKeys = new PublicKeys(keyOptions(log));
-    this.#tables = compileRoutes(config, { ...this, publicKeys, readSecret, logins, stats });
+    const { budgets, started } = createBudgets(config, readSecret, log);
+    this.budgets = budgets;
+    this.#budgetsStarted = started;
+    try {
+      this.#tables = compileRoutes(config, { ...this, publicKeys, readSecret, logins, stats });
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
   }
 
   /** Resolves when each of the credentials has been fetched, or could not be; requests may be served before. */
   async start(): Promise<void> {
     for (const upstream of this.upstreams.values()) upstream.start();
     const sources = [...this.credentials.values()].map((source) => source.start());
-    await Promise.all([...sources, this.#logins.start()]);
+    await Promise.all([...sources, this.#logins.start(), this.#budgetsStarted]);
   }
 
   /** Why the last fetch of credentials failed; `undefined` when it did not. */
