@@ -58,8 +58,6 @@ class PacedAnswer implements Egress, FlowOptions {
 
   push(chunk: Buffer): boolean {
     const ctx = this.#ctx;
-    // undici gives an empty chunk when it goes on at the end of what it has read.
-    if (chunk.length === 0) return this.#isReady();
     if (ctx.remainingBytes > 0) {
       ctx.remainingBytes -= chunk.length;
       this.#hasEnded = ctx.remainingBytes === 0;

@@ -69,7 +69,8 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#ended ? true : this.#sink.onData(chunk);
+    // When it goes on with nothing left to read, undici gives an empty chunk, and must not be paused by it.
+    return this.#ended || chunk.length === 0 ? true : this.#sink.onData(chunk);
   }
 
   onComplete(): void {

@@ -2,6 +2,7 @@ import { isIP, connect as netConnect, type Socket } from "node:net";
 import { rootCertificates, connect as tlsConnect } from "node:tls";
 import { buildConnector, Client, type Dispatcher, Pool } from "undici";
 import { GatewayError } from "../core/errors.js";
+import { endWhenRead } from "./end-when-read.js";
 import { type LookUp, Resolver, type TimerSource } from "./resolver.js";
 import { RetryBudget } from "./retry.js";
 import { SLAB_HIGH_WATER_MARK_BYTES, slabReader } from "./slab-reader.js";
@@ -133,6 +134,7 @@ function countReads(connect: buildConnector.connector): buildConnector.connector
   return (target, callback) =>
     connect(target, (...args) => {
       const [, socket] = args;
+      if (socket !== null) endWhenRead(socket);
       // TLS has read its handshake already.
       const before = socket?.bytesRead ?? 0;
       socket?.on("error", (error) => Object.assign(error, { socket: { bytesRead: socket.bytesRead - before } }));
