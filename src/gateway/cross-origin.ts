@@ -1,9 +1,11 @@
+import { headerValue } from "../core/headers.js";
 import type { CorsPolicy } from "../policy/cors-policy.js";
 import type { RequestContext } from "./request-context.js";
 
 /** Adds what pages of other origins need to read an answer; the upstream's own was taken out before. */
 export function addCorsHeaders(ctx: RequestContext, cors: CorsPolicy, headers: string[]): void {
-  const origin = ctx.req.headers.origin;
+  // Not off req.headers, which an upload has emptied.
+  const origin = headerValue(ctx.req.rawHeaders, "origin");
   headers.push(...cors.actual(origin, ctx.req.method ?? ""));
   if (cors.varies) addVaryOrigin(headers);
 }

@@ -133,11 +133,14 @@ function tlsConnector({ options, servername, caOption }: Upstream): buildConnect
 function countReads(connect: buildConnector.connector): buildConnector.connector {
   return (target, callback) =>
     connect(target, (...args) => {
-      const [, socket] = args;
-      if (socket !== null) endWhenRead(socket);
-      // TLS has read its handshake already.
-      const before = socket?.bytesRead ?? 0;
-      socket?.on("error", (error) => Object.assign(error, { socket: { bytesRead: socket.bytesRead - before } }));
+      // Of a connection that failed undici tells the error alone, whatever its types say.
+      const socket: Socket | null | undefined = args[1];
+      if (socket != null) {
+        endWhenRead(socket);
+        // TLS has read its handshake already.
+        const before = socket.bytesRead;
+        socket.on("error", (error) => Object.assign(error, { socket: { bytesRead: socket.bytesRead - before } }));
+      }
       callback(...args);
     });
 }
