@@ -24,6 +24,8 @@ export interface Contender {
   readonly name: string;
   /** What a reader must know to judge the comparison. */
   readonly note: string;
+  /** The status with which it refuses every request; absent: it answers them. */
+  readonly refusal?: number;
   /** Why it cannot run here, in a few words; `null` when it can. */
   absence(): string | null;
   /** How to ask for its version; absent: the note says it. */
@@ -71,15 +73,47 @@ export const OSSGATE_HLS = ossgateAs(
     hls: { mode: rewrite }`,
 );
 
-/** @param auth lines of the route that say how it serves, indented by four */
-function ossgateAs(name: string, note: string, auth: string): Contender {
+/** What 4 clients share in the rows of that name. */
+const PACED_RATE = "20MiB/s";
+
+export const OSSGATE_PACED = ossgateAs(
+  "ossgate-paced",
+  `ossgate with limits.egress: ${PACED_RATE} on the route`,
+  "auth: relay",
+  `egress: ${PACED_RATE}`,
+);
+
+/** Gateways that refuse every request, each for another reason. */
+export const REFUSING: readonly Contender[] = [
+  refusing(403, ossgateAs("ossgate-denied", "deny.clients", "auth: relay\n    deny: { clients: [127.0.0.0/8] }")),
+  refusing(
+    403,
+    ossgateAs(
+      "ossgate-referer",
+      "referer with a list of two, and requests without one",
+      `auth: relay
+    referer: { allowEmptyReferer: false, refererList: ["https://www.example.com", "https://*.example.com"] }`,
+    ),
+  ),
+  refusing(429, ossgateAs("ossgate-limited", "limits.requests of 1/s", "auth: relay", "requests: 1/s")),
+];
+
+function refusing(refusal: number, contender: Contender): Contender {
+  return { ...contender, note: `ossgate that refuses all: ${contender.note}`, refusal };
+}
+
+/**
+ * @param auth lines of the route that say how it serves, indented by four
+ * @param limit a further key of the route's limits
+ */
+function ossgateAs(name: string, note: string, auth: string, limit?: string): Contender {
   return {
     name,
     note,
     absence: () => (existsSync(CLI_FILE) ? null : "not built"),
     prepare: (site) => ({
       command: process.execPath,
-      args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site, auth))],
+      args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site, auth, limit))],
       env: {
         NODE_ENV: "production",
         OSS_ACCESS_KEY_ID: BENCH_KEY.id,
@@ -138,7 +172,14 @@ const caddy: Contender = {
 export const CONTENDERS: readonly Contender[] = [direct, ossgate, nginxRecipe, nginxPool, httpProxy, haproxy, caddy];
 
 /** All that some row measures. */
-export const ALL_CONTENDERS: readonly Contender[] = [...CONTENDERS, OSSGATE_SIGNED, OSSGATE_VERIFIED, OSSGATE_HLS];
+export const ALL_CONTENDERS: readonly Contender[] = [
+  ...CONTENDERS,
+  OSSGATE_SIGNED,
+  OSSGATE_VERIFIED,
+  OSSGATE_HLS,
+  OSSGATE_PACED,
+  ...REFUSING,
+];
 
 export const OSSGATE = ossgate;
 
@@ -158,7 +199,7 @@ function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: s
   };
 }
 
-function ossgateConfig({ listenPort, adminPort, originPort }: Site, auth: string): string {
+function ossgateConfig({ listenPort, adminPort, originPort }: Site, auth: string, limit?: string): string {
   return `listeners:
   - { name: web, address: "127.0.0.1:${listenPort}" }
 admin: { address: "127.0.0.1:${adminPort}" }
@@ -171,7 +212,7 @@ routes:
     bucket: b
     ${auth}
     methods: [GET, HEAD, PUT]
-    limits: { bodySize: 5GiB }
+    limits: { bodySize: 5GiB${limit === undefined ? "" : `, ${limit}`} }
 `;
 }
 

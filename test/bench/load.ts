@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeArgs } from "./origin.js";
 import { findProgram, runProgram } from "./processes.js";
+import type { ShareOrder, ShareReport } from "./share-client.js";
 import { percentile } from "./statistics.js";
 import type { TransferOrder, TransferReport } from "./transfer-client.js";
 
@@ -14,12 +15,16 @@ export interface LoadResult {
   /** Of one request, or of one whole transfer. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** What the client that got least, and the one that got most, had of it; where there are several. */
+  readonly clients?: { readonly leastBytesPerSecond: number; readonly mostBytesPerSecond: number };
 }
 
 export interface LoadTarget {
   readonly port: number;
   readonly path: string;
   readonly bodyBytes: number;
+  /** The status with which all requests are to be refused; `null`: they are answered. */
+  readonly refusal: number | null;
   /** For scripts that a load tool has to read from a file. */
   readonly directory: string;
 }
@@ -30,6 +35,8 @@ interface WrkSummary {
   readonly receivedBytes: number;
   readonly p50Us: number;
   readonly p99Us: number;
+  /** Answers of 400 and above, and requests that got none. */
+  readonly statusCount: number;
   readonly failureCount: number;
 }
 
@@ -37,15 +44,16 @@ const CONNECTION_COUNT = 32;
 const PARALLEL_TRANSFER_COUNT = 4;
 const SLACK_MS = 15_000;
 const TRANSFER_LIMIT_MS = 60_000;
+const SHARE_CLIENT_FILE = fileURLToPath(new URL("share-client.ts", import.meta.url));
 const TRANSFER_CLIENT_FILE = fileURLToPath(new URL("transfer-client.ts", import.meta.url));
 
 /** Only `done`: a script with `request` or `response` would make wrk itself slow. */
 const WRK_SCRIPT = `done = function(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    '\\nRESULT {"durationUs":%d,"requestCount":%d,"receivedBytes":%.0f,"p50Us":%.0f,"p99Us":%.0f,"failureCount":%d}\\n',
+    '\\nRESULT {"durationUs":%d,"requestCount":%d,"receivedBytes":%.0f,"p50Us":%.0f,"p99Us":%.0f,"statusCount":%d,"failureCount":%d}\\n',
     summary.duration, summary.requests, summary.bytes, latency:percentile(50), latency:percentile(99),
-    e.connect + e.read + e.write + e.status + e.timeout))
+    e.status, e.connect + e.read + e.write + e.timeout))
 end
 `;
 
@@ -58,7 +66,30 @@ export async function requestMany(target: LoadTarget, durationS: number): Promis
   const url = `http://127.0.0.1:${target.port}${target.path}`;
   const args = ["-t1", `-c${CONNECTION_COUNT}`, `-d${durationS}s`, "--latency", "-s", scriptFile, url];
   const output = await runProgram({ command: wrk, args }, durationS * 1000 + SLACK_MS);
-  return checkedWrkResult(readWrkSummary(output), target.bodyBytes);
+  const summary = readWrkSummary(output);
+  return target.refusal === null ? checkedWrkResult(summary, target.bodyBytes) : checkedRefusals(summary);
+}
+
+/** Clients that download at once, each with so many connections from an address of its own, as limits go by addresses. */
+export function shareAmong(connectionCounts: readonly number[]) {
+  const clients = connectionCounts.map((connections, i) => ({ address: `127.0.0.${i + 2}`, connections }));
+  return async ({ port, path }: LoadTarget, seconds: number): Promise<LoadResult> => {
+    const order: ShareOrder = { port, path, seconds, clients };
+    const args = nodeArgs(SHARE_CLIENT_FILE, JSON.stringify(order));
+    const output = await runProgram({ command: process.execPath, args }, seconds * 1000 + SLACK_MS);
+    const { wallMs, bytes, clientBytesPerSecond } = JSON.parse(output) as ShareReport;
+    return {
+      requestCount: connectionCounts.reduce((sum, count) => sum + count, 0),
+      bodyBytes: bytes,
+      wallMs,
+      p50Ms: wallMs,
+      p99Ms: wallMs,
+      clients: {
+        leastBytesPerSecond: Math.min(...clientBytesPerSecond),
+        mostBytesPerSecond: Math.max(...clientBytesPerSecond),
+      },
+    };
+  };
 }
 
 /** Moves `transferCount` bodies, a few at a time. */
@@ -88,7 +119,8 @@ function readWrkSummary(output: string): WrkSummary {
 }
 
 function checkedWrkResult(summary: WrkSummary, bodyBytes: number): LoadResult {
-  const { requestCount, failureCount, receivedBytes } = summary;
+  const { requestCount, receivedBytes } = summary;
+  const failureCount = summary.failureCount + summary.statusCount;
   if (failureCount > 0) throw new Error(`${failureCount} failures beside ${requestCount} answers`);
   if (requestCount === 0) throw new Error("no request was answered");
   // wrk counts whole answers only; with their heads they cannot be shorter than their bodies.
@@ -97,6 +129,23 @@ function checkedWrkResult(summary: WrkSummary, bodyBytes: number): LoadResult {
   return {
     requestCount,
     bodyBytes: leastBytes,
+    wallMs: summary.durationUs / 1000,
+    p50Ms: summary.p50Us / 1000,
+    p99Ms: summary.p99Us / 1000,
+  };
+}
+
+/** A limit lets one pass now and then. */
+const MIN_REFUSED_SHARE = 0.99;
+
+function checkedRefusals({ requestCount, statusCount, failureCount, ...summary }: WrkSummary): LoadResult {
+  if (failureCount > 0) throw new Error(`${failureCount} failures beside ${requestCount} answers`);
+  if (statusCount < MIN_REFUSED_SHARE * requestCount || requestCount === 0) {
+    throw new Error(`of ${requestCount} requests ${statusCount} were refused`);
+  }
+  return {
+    requestCount,
+    bodyBytes: summary.receivedBytes,
     wallMs: summary.durationUs / 1000,
     p50Ms: summary.p50Us / 1000,
     p99Ms: summary.p99Us / 1000,

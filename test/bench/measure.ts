@@ -28,6 +28,9 @@ export interface Figures {
   readonly p99Ms: number;
   readonly rssMebibytes: number | null;
   readonly peakRssMebibytes: number | null;
+  /** Of the client that got least, and of the one that got most; `null` where clients do not share. */
+  readonly leastMebibytesPerSecond: number | null;
+  readonly mostMebibytesPerSecond: number | null;
 }
 
 export type Line =
@@ -85,7 +88,13 @@ async function takeSeat(row: Row, contender: Contender, settings: MeasureSetting
   const directory = join(settings.directory, `${row.name}-${contender.name}`);
   mkdirSync(directory);
   const listenPort = contender.prepare === null ? originPort : await freePort();
-  const target: LoadTarget = { port: listenPort, path: row.path, bodyBytes: row.bodyBytes, directory };
+  const target: LoadTarget = {
+    port: listenPort,
+    path: row.path,
+    bodyBytes: row.bodyBytes,
+    refusal: contender.refusal ?? null,
+    directory,
+  };
   const seat = { contender, target, rounds: [], error: null };
   try {
     const program = await startContender(contender, target, originPort);
@@ -119,7 +128,14 @@ interface ContentCheck {
 /** A wrong answer is often a fast one: before a download is timed, its bytes are compared. */
 async function checkContent(row: Row, target: LoadTarget, { origin, rewrites }: ContentCheck): Promise<void> {
   if (row.origin !== "files") return;
-  const { status, body } = await fetchWhole(`http://127.0.0.1:${target.port}${target.path}`);
+  const url = `http://127.0.0.1:${target.port}${target.path}`;
+  const { status, body } = await fetchWhole(url);
+  if (target.refusal !== null) {
+    // A limit has let the first pass.
+    const { status: second } = await fetchWhole(url);
+    if (second !== target.refusal) throw new Error(`status ${second} instead of ${target.refusal}`);
+    return;
+  }
   if (status !== 200) throw new Error(`status ${status}: ${body.toString("utf8", 0, 200)}`);
   const [path = ""] = target.path.split("?");
   if (rewrites) {
@@ -173,6 +189,8 @@ function toFigures(load: LoadResult, usage: Usage | null): Figures {
     p99Ms: load.p99Ms,
     rssMebibytes: usage === null ? null : usage.memory.rssBytes / MIB,
     peakRssMebibytes: usage === null ? null : usage.memory.peakRssBytes / MIB,
+    leastMebibytesPerSecond: load.clients === undefined ? null : load.clients.leastBytesPerSecond / MIB,
+    mostMebibytesPerSecond: load.clients === undefined ? null : load.clients.mostBytesPerSecond / MIB,
   };
 }
 
@@ -196,6 +214,8 @@ function mediansOf(rounds: readonly Figures[]): Figures {
     p99Ms: median(rounds.map((figures) => figures.p99Ms)),
     rssMebibytes: medianOrNull(rounds.map((figures) => figures.rssMebibytes)),
     peakRssMebibytes: medianOrNull(rounds.map((figures) => figures.peakRssMebibytes)),
+    leastMebibytesPerSecond: medianOrNull(rounds.map((figures) => figures.leastMebibytesPerSecond)),
+    mostMebibytesPerSecond: medianOrNull(rounds.map((figures) => figures.mostMebibytesPerSecond)),
   };
 }
 

@@ -16,8 +16,11 @@ interface References {
 
 const COLUMNS: readonly Column[] = [
   { title: "req/s", digits: 1, pick: (figures) => figures.requestsPerSecond },
-  { title: "MiB/s", digits: 0, pick: (figures) => figures.mebibytesPerSecond },
+  { title: "MiB/s", digits: 1, pick: (figures) => figures.mebibytesPerSecond },
   { title: "CPU us/req", digits: 1, pick: (figures) => figures.cpuUsPerRequest },
+  { title: "CPU us/MiB", digits: 0, pick: (figures) => figures.cpuUsPerMebibyte },
+  { title: "least MiB/s", digits: 2, pick: (figures) => figures.leastMebibytesPerSecond },
+  { title: "most MiB/s", digits: 2, pick: (figures) => figures.mostMebibytesPerSecond },
   { title: "core %", digits: 0, pick: (figures) => percent(figures.coreShare) },
   { title: "others %", digits: 0, pick: (figures) => percent(figures.othersCoreShare) },
   { title: "p50 ms", digits: 2, pick: (figures) => figures.p50Ms },

@@ -7,10 +7,12 @@ import {
   type Contender,
   OSSGATE,
   OSSGATE_HLS,
+  OSSGATE_PACED,
   OSSGATE_SIGNED,
   OSSGATE_VERIFIED,
+  REFUSING,
 } from "./contenders.js";
-import { type LoadResult, type LoadTarget, requestMany, transferMany } from "./load.js";
+import { type LoadResult, type LoadTarget, requestMany, shareAmong, transferMany } from "./load.js";
 import { KIB, MIB, PLAYLIST_BYTES } from "./origin.js";
 
 /** How much load, in the unit that the row's `measure` takes: seconds, or transfers. */
@@ -42,6 +44,14 @@ const SMALL: Pick<Row, "origin" | "contenders" | "measure"> = {
 
 const SMALL_AMOUNTS: Amounts = { full: 3, quick: 1, firstWarmUp: 2, warmUp: 1 };
 const LARGE_AMOUNTS: Amounts = { full: 6, quick: 4, firstWarmUp: 3, warmUp: 1 };
+
+const SHARED: Pick<Row, "origin" | "path" | "bodyBytes" | "contenders" | "amounts"> = {
+  origin: "files",
+  path: "/100m",
+  bodyBytes: 100 * MIB,
+  contenders: [OSSGATE, OSSGATE_PACED],
+  amounts: { full: 11, quick: 9, firstWarmUp: 2, warmUp: 2 },
+};
 
 export const ROWS: readonly Row[] = [
   {
@@ -96,6 +106,27 @@ export const ROWS: readonly Row[] = [
     contenders: CONTENDERS,
     amounts: LARGE_AMOUNTS,
     measure: (target, amount) => transferMany(target, "GET", amount),
+  },
+  {
+    ...SHARED,
+    name: "paced",
+    title: "4 clients share 20 MiB/s, or all there is: one connection each",
+    measure: shareAmong([1, 1, 1, 1]),
+  },
+  {
+    ...SHARED,
+    name: "paced100",
+    title: "4 clients share 20 MiB/s, or all there is: one has 100 connections",
+    measure: shareAmong([1, 1, 1, 100]),
+  },
+  {
+    ...SMALL,
+    name: "refused",
+    title: "GET of 1 KiB that is relayed, or refused",
+    path: "/1k",
+    bodyBytes: KIB,
+    contenders: [OSSGATE, ...REFUSING],
+    amounts: SMALL_AMOUNTS,
   },
   {
     name: "put100m",

@@ -7,8 +7,8 @@ export interface Target extends Bound {
   readonly figure: keyof Figures;
   /** Whose figure it is. */
   readonly subject: string;
-  /** Whose figure it is divided by. */
-  readonly against: string;
+  /** Whose figure it is divided by; `null`: the figure counts itself. */
+  readonly against: string | null;
 }
 
 export interface Bound {
@@ -39,6 +39,16 @@ export const TARGETS: readonly Target[] = [
   throughputTarget("100 MiB GET", "get100m", "nginx-pool"),
   throughputTarget("100 MiB PUT", "put100m", "nginx-recipe"),
   throughputTarget("100 MiB PUT", "put100m", "nginx-pool"),
+  ...["paced", "paced100"].flatMap(sharingTargets),
+  {
+    ...pacedTarget("paced", "CPU per byte at most 1.2 x an unlimited transfer", "cpuUsPerMebibyte"),
+    against: SUBJECT,
+    bound: 1.2,
+    sense: "at most",
+  },
+  ...["ossgate-denied", "ossgate-referer", "ossgate-limited"].map((subject) =>
+    withinGateway(`refused by ${subject}`, "refused", subject, 0.5),
+  ),
 ];
 
 /** Judges the targets whose rows were part of the run. */
@@ -56,8 +66,11 @@ export function mediansOf(result: RowResult | undefined, name: string): Figures 
 function judgeOne(target: Target, results: readonly RowResult[]): Verdict {
   const result = results.find((candidate) => candidate.name === target.row);
   const subject = mediansOf(result, target.subject);
-  const other = mediansOf(result, target.against);
-  const measured = ratio(subject?.[target.figure], other?.[target.figure]);
+  const other = target.against === null ? undefined : mediansOf(result, target.against);
+  const measured =
+    target.against === null
+      ? (subject?.[target.figure] ?? null)
+      : ratio(subject?.[target.figure], other?.[target.figure]);
   const othersCoreShare = Math.max(subject?.othersCoreShare ?? 0, other?.othersCoreShare ?? 0);
   return {
     ...target,
@@ -92,9 +105,9 @@ function outcomeOf({ bound, sense }: Bound, measured: number | null): Verdict["o
 
 function rangeOf(target: Target, result: RowResult | undefined): readonly [number, number] | null {
   const { against, figure } = target;
-  const others = roundsOf(result, against);
+  const others = against === null ? [] : roundsOf(result, against);
   const ratios = roundsOf(result, target.subject)
-    .map((figures, index) => ratio(figures[figure], others[index]?.[figure]))
+    .map((figures, index) => (against === null ? figures[figure] : ratio(figures[figure], others[index]?.[figure])))
     .filter((value) => value !== null);
   return ratios.length === 0 ? null : [Math.min(...ratios), Math.max(...ratios)];
 }
@@ -118,4 +131,22 @@ function withinGateway(title: string, row: string, subject: string, bound: numbe
 function throughputTarget(title: string, row: string, against: string): Target {
   const text = `${title}: throughput at least 1 x ${against}`;
   return { text, row, figure: "mebibytesPerSecond", subject: SUBJECT, against, bound: 1.0, sense: "at least" };
+}
+
+/** 5 ± 1 MiB/s for each, and all of them within 5 % of the limit. */
+function sharingTargets(row: string): readonly Target[] {
+  return [
+    {
+      ...pacedTarget(row, "least of a client at least 4 MiB/s", "leastMebibytesPerSecond"),
+      bound: 4,
+      sense: "at least",
+    },
+    { ...pacedTarget(row, "most of a client at most 6 MiB/s", "mostMebibytesPerSecond"), bound: 6, sense: "at most" },
+    { ...pacedTarget(row, "all at least 19 MiB/s", "mebibytesPerSecond"), bound: 19, sense: "at least" },
+    { ...pacedTarget(row, "all at most 21 MiB/s", "mebibytesPerSecond"), bound: 21, sense: "at most" },
+  ];
+}
+
+function pacedTarget(row: string, text: string, figure: keyof Figures): Omit<Target, "bound" | "sense"> {
+  return { text: `${row}, 20 MiB/s: ${text}`, row, figure, subject: "ossgate-paced", against: null };
 }
