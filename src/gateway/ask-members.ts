@@ -7,6 +7,7 @@ import { clientGroup } from "../policy/client-group.js";
 import type { CompiledLogin } from "../route/compiled-route.js";
 import { isOssAuthorization } from "../signing/classify.js";
 import type { AuthAnswer } from "../transport/forward-auth.js";
+import { publicScheme } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
 
 /** A request whose admission depends on the members of `allow` that must be asked. */
@@ -69,7 +70,7 @@ function askService(ctx: RequestContext, { login, access, facts }: Asking, basic
   const answer = forwardAuth.service.ask({
     route: ctx.routeStats.route,
     method: ctx.req.method ?? "",
-    scheme: ctx.gateway.isTls ? "https" : "http",
+    scheme: publicScheme(ctx),
     host: ctx.rawHost,
     target: ctx.rawTarget,
     client: ctx.client,

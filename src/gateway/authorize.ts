@@ -1,4 +1,5 @@
 import type { Denial } from "../core/errors.js";
+import { headerValues } from "../core/headers.js";
 import { decodePath } from "../core/target.js";
 import type { AccessFacts } from "../policy/access.js";
 import { checkLink } from "../policy/link-check.js";
@@ -22,7 +23,10 @@ export function authorize(ctx: RequestContext): Denial | null | Promise<Denial |
   const { access, links, login, signing, referer } = ctx.route as CompiledRoute;
   if (ctx.rawPath.includes("+") && mayBeAnothersPath(ctx)) return PLUS_IS_AMBIGUOUS.denial;
   if (access === null && signing === null && referer === null) return null;
-  if (login !== null) ctx.consumedAuthorization = consumesAuthorization(ctx, login);
+  if (login !== null) {
+    if (headerValues(ctx.req.rawHeaders, "authorization").length > 1) return TWO_AUTHORIZATIONS;
+    ctx.consumedAuthorization = consumesAuthorization(ctx, login);
+  }
   const rawLink = links === null ? null : takeLink(ctx, links);
   // A browser shows nobody's credentials with it, and OSS tells nothing of the object (oss-semantics §6.3).
   if (ctx.isPreflight) return null;
@@ -38,6 +42,11 @@ export function authorize(ctx: RequestContext): Denial | null | Promise<Denial |
   if (outcome instanceof Promise) return outcome.then((known) => admit(ctx, link, known));
   return admit(ctx, link, outcome);
 }
+
+const TWO_AUTHORIZATIONS: Denial = Object.freeze({
+  code: "MALFORMED_REQUEST",
+  reason: "The request has two Authorization headers, and one of them may be for somebody else. Send one.",
+});
 
 /** Notes the link, where it may have helped to let the request in. */
 function admit(ctx: RequestContext, link: LinkVerdict | null, denied: Denial | null): Denial | null {
@@ -69,7 +78,7 @@ function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSig
 /** A raw plus is relayed as it is, and OSS is reported to read it as a space: of a route that is guarded, perhaps. */
 function mayBeAnothersPath(ctx: RequestContext): boolean {
   const found = ctx.gateway.table.find(ctx.host, decodePath(ctx.rawPath.replaceAll("+", "%20")));
-  return found !== null && found !== ctx.route && found.access !== null;
+  return found !== null && found !== ctx.route && (found.access !== null || found.referer !== null);
 }
 
 const PLUS_IS_AMBIGUOUS: Extract<ClientSignature, { kind: "refused" }> = Object.freeze({

@@ -9,6 +9,7 @@ import { decideRetry } from "../transport/retry.js";
 import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { flushSoon, writeEarlyHints } from "./early-writes.js";
+import { chargeBucket } from "./limits.js";
 import { chargeEgress, openEgress } from "./paced-answer.js";
 import { openIngress } from "./paced-body.js";
 import type { RequestContext } from "./request-context.js";
@@ -100,6 +101,7 @@ export class RequestExchange implements ExchangeSink {
       ctx.upstreamRequest = request;
     }
     this.#whole = null;
+    if (ctx.attempt > 0) chargeBucket(ctx);
     ctx.attempt += 1;
     (ctx.bucket as CompiledBucket).stats.requests += 1;
     ctx.pool = pool;

@@ -51,7 +51,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     ossEc: ctx.ossEc,
     error: ctx.errorCode ?? undefined,
     detail: ctx.errorDetail,
-    reported: ctx.reported ?? undefined,
+    reported: ctx.reported.length === 0 ? undefined : ctx.reported.join(),
   });
 }
 

@@ -27,6 +27,13 @@ export function limitBucket(ctx: RequestContext): Denial | null {
   return shed;
 }
 
+/** What a request sends to OSS besides its first: another try, the next document of a site. It is owed, not refused. */
+export function chargeBucket({ bucket, route }: RequestContext): void {
+  const nowMs = performance.now();
+  bucket?.limits?.charge(nowMs);
+  if (bucket !== null) route?.shedOf?.(bucket.alias)?.charge(nowMs);
+}
+
 function enter(ctx: RequestContext, limits: RequestLimits, isOfBucket: boolean): Denial | null {
   if (limits.needsClient && ctx.client === "") ctx.client = canonicalClient(ctx.clientIp);
   const verdict = limits.enter(ctx.client, performance.now());
@@ -34,7 +41,7 @@ function enter(ctx: RequestContext, limits: RequestLimits, isOfBucket: boolean):
   const { limit, party, dryRun, denial } = verdict;
   ctx.routeStats.countLimited(limit, isOfBucket && party === "all" ? "bucket" : party, !dryRun);
   if (!dryRun) return denial;
-  ctx.reported ??= denial.code;
+  ctx.reported = [...ctx.reported, denial.code];
   return null;
 }
 

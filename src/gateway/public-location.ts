@@ -12,12 +12,17 @@ import type { RequestContext } from "./request-context.js";
  * @returns `null` where the path begins like a host, `//` or `/\`, encoded or not
  */
 export function publicLocation(ctx: RequestContext, rawPath: string, rawSuffix: string): string | null {
-  if (BEGINS_LIKE_HOST.test(rawPath)) return null;
+  if (beginsLikeHost(rawPath)) return null;
   const host = ctx.host.includes(":") ? `[${ctx.host}]` : ctx.host;
   return `${publicScheme(ctx)}://${host}${portOf(ctx.rawHost)}${rawPath}${rawSuffix}`;
 }
 
 const BEGINS_LIKE_HOST = /^\/(?:[/\\]|%2f|%5c)/i;
+
+/** Whether a path could be read as `//host`, by a browser or by a server in front that decodes it. */
+export function beginsLikeHost(rawPath: string): boolean {
+  return BEGINS_LIKE_HOST.test(rawPath);
+}
 
 const PORT = /:(\d{1,5})$/;
 
@@ -28,11 +33,10 @@ function portOf(rawHost: string): string {
 }
 
 /** `https` behind a proxy that ends TLS and says so, when it is one of the trusted. */
-function publicScheme(ctx: RequestContext): "http" | "https" {
-  if (ctx.gateway.isTls) return "https";
-  const { socket, rawHeaders } = ctx.req;
-  // No other peer can make the client's address differ from its own.
-  const isBelieved = ctx.gateway.findClientIp !== null && ctx.clientIp !== canonicalClient(peerOf(socket));
+export function publicScheme({ gateway, req }: RequestContext): "http" | "https" {
+  if (gateway.isTls) return "https";
+  const { socket, rawHeaders } = req;
+  const isBelieved = gateway.trustedProxies?.has(canonicalClient(peerOf(socket))) === true;
   return isBelieved && headerValues(rawHeaders, "x-forwarded-proto").join().toLowerCase() === "https"
     ? "https"
     : "http";

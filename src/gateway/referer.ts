@@ -14,7 +14,7 @@ export function checkReferer(ctx: RequestContext): Denial | null {
   ctx.routeStats.countReferer(reason, referer.isEnforced);
   ctx.gateway.stats.noteRefusedReferer(ctx.routeStats.route, ctx.referer);
   if (referer.isEnforced) return referer.denials[reason];
-  ctx.reported ??= "REFERER_DENIED";
+  ctx.reported = [...ctx.reported, "REFERER_DENIED"];
   return null;
 }
 

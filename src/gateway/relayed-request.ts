@@ -95,13 +95,15 @@ function relayedHeaders(ctx: RequestContext, route: CompiledRoute, host: string)
   const { rawHeaders } = ctx.req;
   const named = ctx.connection === null ? null : connectionNamed(ctx.connection);
   const removed = route.removedRequestHeaders;
+  const consumesCookie = route.login?.forwardAuth?.requestHeaders.has("cookie") === true;
   const headers = ["Host", host];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const lowerName = name.toLowerCase();
     if (NOT_RELAYED.has(lowerName) || named?.has(lowerName) === true || removed?.has(lowerName) === true) continue;
-    // It was for the gateway; OSS would take it for a signature of its own.
+    // They were for the gateway; OSS would take the first for a signature of its own.
     if (ctx.consumedAuthorization && lowerName === "authorization") continue;
+    if (consumesCookie && lowerName === "cookie") continue;
     headers.push(name, rawHeaders[i + 1] as string);
   }
   return headers;

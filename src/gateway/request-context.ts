@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
 import type { RequestLimits } from "../limits/request-limits.js";
 import type { FindClientIp } from "../policy/client-ip.js";
+import type { Clients } from "../policy/clients.js";
 import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
 import type { RouteTable } from "../route/table.js";
 import type { QueryPairs, SignatureClass } from "../signing/types.js";
@@ -26,6 +27,8 @@ export interface Gateway {
   readonly isTls: boolean;
   /** `null`: there are no trusted proxies, and the client is the socket's peer. */
   readonly findClientIp: FindClientIp | null;
+  /** Whose X-Forwarded headers are believed; `null`: nobody's. */
+  readonly trustedProxies: Clients | null;
   /** Whether the program is shutting down, so that answers should end their connections. */
   isDraining(): boolean;
 }
@@ -75,6 +78,8 @@ export interface BodyFraming {
   isChunked: boolean;
   expectsContinue: boolean;
 }
+
+const NONE: readonly ErrorCode[] = Object.freeze([]);
 
 /**
  * The state of one request, from its head to the end of its answer. The stages fill it in order; nothing of it outlives
@@ -176,8 +181,8 @@ export class RequestContext {
   ossEc: string | undefined;
   errorCode: ErrorCode | null = null;
   errorDetail: string | undefined;
-  /** What a policy that only reports would have refused. */
-  reported: ErrorCode | null = null;
+  /** What policies that only report would have refused. */
+  reported: readonly ErrorCode[] = NONE;
   isFinished = false;
 
   constructor(gateway: Gateway, req: IncomingMessage, res: ServerResponse, requestId: string, startMs: number) {

@@ -49,12 +49,24 @@ const NOT_OF_SIGNED: ReadonlySet<string> = new Set([
 /** What described the object's bytes is gone: the text is another, and good for one client and a while. */
 function playlistHead(ctx: RequestContext, status: number, headers: HeaderList): string[] {
   const kept = withoutHeaders(withoutBodyHeaders(ctx, status, headers), OF_THE_OBJECT);
-  kept.push("Content-Type", headerValue(headers, "content-type") ?? "application/vnd.apple.mpegurl");
+  kept.push("Content-Type", playlistType(headerValue(headers, "content-type")), "X-Content-Type-Options", "nosniff");
   kept.push("Cache-Control", "private, no-store");
   return kept;
 }
 
-const OF_THE_OBJECT: ReadonlySet<string> = new Set(["cache-control", "expires", "content-disposition"]);
+const OF_THE_OBJECT: ReadonlySet<string> = new Set([
+  "cache-control",
+  "expires",
+  "content-disposition",
+  "x-content-type-options",
+]);
+
+const PLAYLIST_TYPE = /^(?:application|audio)\/(?:vnd\.apple\.mpegurl|x-mpegurl|mpegurl)(?:[ \t]*;|$)/i;
+
+/** Comments of a playlist pass as they are: whatever it was stored as, a browser must not take it for a page. */
+function playlistType(upstream: string | undefined): string {
+  return upstream !== undefined && PLAYLIST_TYPE.test(upstream) ? upstream : "application/vnd.apple.mpegurl";
+}
 
 function rewriteOf(ctx: RequestContext, hls: CompiledHls): PlaylistRewrite {
   const route = ctx.route as CompiledRoute;

@@ -4,6 +4,7 @@ import type { ResponseFacts } from "../policy/response-rules.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import { parseQuery } from "../signing/canonical.js";
 import { addCorsHeaders } from "./cross-origin.js";
+import { beginsLikeHost } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
 
 /**
@@ -46,8 +47,10 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
   // Node refuses a Content-Disposition with bytes above 0x7f that comes after the length.
   if (hasDispositionAfterLength) headers.push(...headers.splice(lengthAt, 2));
   if (ctx.req.method === "HEAD" || status === 204 || status === 304) ctx.remainingBytes = -1;
-  if (cors !== null) addCorsHeaders(ctx, cors, headers);
-  return responseRules === null ? headers : responseRules.applyToUpstream(headers, responseFacts(ctx, status));
+  const ruled = responseRules === null ? headers : responseRules.applyToUpstream(headers, responseFacts(ctx, status));
+  // Behind the rules: what they set or remove must not leave a copy for one origin to others.
+  if (cors !== null) addCorsHeaders(ctx, cors, ruled);
+  return ruled;
 }
 
 function responseFacts({ rawQuery }: RequestContext, status: number): ResponseFacts {
@@ -64,7 +67,9 @@ export function rewriteLocation(ctx: RequestContext, location: string): string {
   const match = ABSOLUTE.exec(location);
   if (match === null) {
     const isPathOnly = location.startsWith("/") && !location.startsWith("//");
-    return (isPathOnly ? clientPath(ctx, location) : null) ?? location;
+    const path = isPathOnly ? clientPath(ctx, location) : null;
+    // What is left behind the prefix may begin like another host.
+    return path === null || beginsLikeHost(path) ? location : path;
   }
   const [, authority = "", rest = ""] = match;
   const host = hostOf(authority);
@@ -88,7 +93,7 @@ function isForClients(ctx: RequestContext, location: string, upstream: string): 
 /** The upstream's path as the client would write it; `null` when the client cannot reach it (outside the key prefix). */
 function clientPath(ctx: RequestContext, upstreamPath: string): string | null {
   const { rawKeyPrefix } = ctx.route as CompiledRoute;
-  if (rawKeyPrefix === "") return ctx.strippedPrefix + upstreamPath;
   const prefix = `/${rawKeyPrefix}`;
-  return upstreamPath.startsWith(prefix) ? `${ctx.strippedPrefix}/${upstreamPath.slice(prefix.length)}` : null;
+  if (!upstreamPath.startsWith(prefix)) return null;
+  return `${ctx.strippedPrefix}/${upstreamPath.slice(prefix.length)}`;
 }

@@ -40,6 +40,8 @@ export interface RequestLimits {
   enter(client: string, nowMs: number): LimitVerdict | null;
   /** Ends a request that has entered; once for each, with the same client. */
   leave(client: string, nowMs: number): void;
+  /** Books one more of the whole's rate for a request that has entered: it has caused another. */
+  charge(nowMs: number): void;
   /** Ends a request that has entered and was refused elsewhere at once, as if it had not come. */
   undo(client: string, nowMs: number): void;
 }
@@ -137,6 +139,10 @@ class EnforcedLimits implements RequestLimits {
     if (clientSlots !== null) clientSlots(clientGroup(client)).release(nowMs);
   }
 
+  charge(nowMs: number): void {
+    this.#parts.rate?.charge(1, nowMs);
+  }
+
   undo(client: string, nowMs: number): void {
     this.leave(client, nowMs);
     const { rate, clientRate } = this.#parts;
@@ -168,6 +174,10 @@ class DryRunLimits implements RequestLimits {
 
   leave(client: string, nowMs: number): void {
     if (!this.#hasLeft(client)) this.#limits.leave(client, nowMs);
+  }
+
+  charge(nowMs: number): void {
+    this.#limits.charge(nowMs);
   }
 
   undo(client: string, nowMs: number): void {

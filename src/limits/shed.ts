@@ -10,6 +10,8 @@ export interface Shed {
    * @returns `null` when it may go to OSS
    */
   take(nowMs: number): Denial | null;
+  /** Books one more for a request that has taken one: another try, another document. */
+  charge(nowMs: number): void;
 }
 
 /** `null`: neither the bucket nor an account of its sheds. */
@@ -127,6 +129,9 @@ function shedOf(budgets: readonly Budget[]): Shed {
         return SHED;
       }
       return null;
+    },
+    charge(nowMs) {
+      for (const budget of budgets) budget.charge(1, nowMs);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type Denial, ERRORS } from "../core/errors.js";
-import { type Clients, compileClients } from "./clients.js";
+import { compileClients } from "./clients.js";
 import type { LinkVerdict } from "./link-verdict.js";
 
 /** Who may use a route, as its configuration says. */
@@ -77,6 +77,7 @@ export interface AddressFacts {
 /** @throws Error for what is no CIDR */
 export function compileAccess({ allow, satisfy, deny }: AccessOptions): AccessPolicy {
   const denied = compileClients(deny.clients);
+  const denies = deny.clients.length > 0;
   const listed = compileClients(allow?.clients ?? []);
   const rules: AccessRules = {
     anyone: allow === null || allow.anyone,
@@ -87,17 +88,17 @@ export function compileAccess({ allow, satisfy, deny }: AccessOptions): AccessPo
     forwardAuth: allow?.forwardAuth ?? false,
     satisfy,
   };
-  const about = (client: string): AddressFacts => addressFacts(denied, listed, client);
+  const about = (client: string): AddressFacts => ({
+    // Who is unknown may be one of them.
+    isDenied: client === "" ? denies : denied.has(client),
+    isListed: listed.has(client),
+  });
   return {
     early: (client) => decideEarly(rules, about(client)),
     decide: (facts) => decideAtOnce(rules, about(facts.client), facts),
     isDecidedBy: (basic) => (basic === null) === (satisfy === "any"),
     conclude: (facts, asked) => decideWhole(rules, about(facts.client), facts, asked),
   };
-}
-
-function addressFacts(denied: Clients, listed: Clients, client: string): AddressFacts {
-  return { isDenied: denied.has(client), isListed: listed.has(client) };
 }
 
 /** What addresses alone decide; `null` leaves the rest to {@link decideWhole}. */

@@ -25,6 +25,8 @@ export interface CorsRequest {
 export interface CorsMatch {
   readonly rule: CorsRule;
   readonly allowOrigin: string;
+  /** Of the answer to an actual request what is the same for all origins. */
+  readonly common: HeaderList;
 }
 
 /** Finds the first rule that a request matches in full (oss-semantics §6.2); `null` when there is none. */
@@ -53,15 +55,20 @@ export function compileCors(rules: readonly CorsRule[]): MatchCors {
   const compiled = rules.map(compileRule);
   return (request) => {
     const names = request.requestHeaders === undefined ? [] : headerNames(request.requestHeaders);
+    if (names.length > MAX_ASKED_HEADERS) return null;
     const found = compiled.find((candidate) => matches(candidate, request, names));
     if (found === undefined) return null;
-    return { rule: found.rule, allowOrigin: found.isForAll ? "*" : request.origin };
+    return { rule: found.rule, allowOrigin: found.isForAll ? "*" : request.origin, common: found.common };
   };
 }
+
+/** No page has so many; each is compared with each header of each rule. */
+const MAX_ASKED_HEADERS = 200;
 
 interface CompiledRule {
   readonly rule: CorsRule;
   readonly isForAll: boolean;
+  readonly common: HeaderList;
   readonly origins: readonly Glob[];
   readonly methods: ReadonlySet<string>;
   readonly headers: readonly Glob[];
@@ -71,6 +78,7 @@ function compileRule(rule: CorsRule): CompiledRule {
   return {
     rule,
     isForAll: rule.allowedOrigins.includes("*"),
+    common: commonHeaders(rule),
     origins: rule.allowedOrigins.map(compileGlob),
     methods: new Set(rule.allowedMethods),
     headers: rule.allowedHeaders.map((name) => compileGlob(name.toLowerCase())),
@@ -114,9 +122,12 @@ export function preflightHeaders({ rule, allowOrigin }: CorsMatch, request: Cors
 }
 
 /** The headers of the answer to an actual request that matched, all that the rule says (oss-semantics §6.4). */
-export function actualHeaders({ rule, allowOrigin }: CorsMatch): HeaderList {
-  const methods = rule.allowedMethods.join(", ");
-  const headers = ["Access-Control-Allow-Origin", allowOrigin, "Access-Control-Allow-Methods", methods];
+export function actualHeaders({ allowOrigin, common }: CorsMatch): HeaderList {
+  return ["Access-Control-Allow-Origin", allowOrigin, ...common];
+}
+
+function commonHeaders(rule: CorsRule): HeaderList {
+  const headers = ["Access-Control-Allow-Methods", rule.allowedMethods.join(", ")];
   if (rule.allowedHeaders.length > 0) headers.push("Access-Control-Allow-Headers", rule.allowedHeaders.join(", "));
   return [...headers, ...exposeAndAge(rule)];
 }

@@ -152,11 +152,13 @@ class CompiledResponseRules implements ResponseRules {
   }
 
   #isActive({ typeCount, type }: Found, status: number, sets: boolean): boolean {
-    if (sets && this.#setsActive !== null) return this.#setsActive;
+    // The body may yet be sent as what it was, a document that is collected and rewritten say.
+    const isStoredActive = typeCount > 1 || (typeCount === 1 && isActiveContent(type));
+    if (sets && this.#setsActive !== null) return this.#setsActive || isStoredActive;
     // A 304 changes the headers of a copy whose type it does not tell: a sandbox would take a PDF's viewer away on its
     // second visit, and what the first answer said of the copy stays (RFC 9111 §3.2).
     if (typeCount === 0) return status !== 204 && status !== 304;
-    return typeCount > 1 || isActiveContent(type);
+    return isStoredActive;
   }
 }
 

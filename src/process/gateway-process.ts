@@ -123,6 +123,7 @@ export class GatewayProcess {
       log: this.log,
       isTls: false,
       findClientIp: trusted === null ? null : compileClientIp(trusted),
+      trustedProxies: trusted,
       isDraining: () => this.#isDraining,
     };
   }

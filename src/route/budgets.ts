@@ -26,7 +26,7 @@ export function createBudgets({ limits }: GatewayConfig, readSecret: ReadSecret,
     else
       log.warn(
         { server: url.host, cause: reason },
-        "shared limits: the server does not answer, this machine's share holds",
+        "shared limits: the server cannot be used, this machine's share holds",
       );
   };
   const budgets = createSharedBudgets({ url, password, prefix: PREFIX, slots: local, onState });

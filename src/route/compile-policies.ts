@@ -1,4 +1,6 @@
 import type { RouteConfig } from "../config/gateway-config.js";
+import { parseOssHost } from "../config/oss-host.js";
+import { hostOf } from "../core/host.js";
 import { type CheckReferer, compileOssReferer } from "../policy/referer.js";
 import { refererDenials } from "../policy/referer-denial.js";
 import { compileResponseRules, type ResponseRules } from "../policy/response-rules.js";
@@ -32,13 +34,19 @@ function compileCheck(rules: RefererRules, serverNames: readonly string[], where
   }
 }
 
-/** What the route does to answers' headers; `null`: nothing. */
-export function compileRouteResponse(route: RouteConfig): ResponseRules | null {
+/**
+ * What the route does to answers' headers; `null`: nothing.
+ * @param sentHosts what OSS is sent as Host with `hostHeader: bucket`, of each bucket
+ */
+export function compileRouteResponse(route: RouteConfig, sentHosts: readonly string[]): ResponseRules | null {
   const { preview, trusted, hostHeader, responseHeaders } = route;
-  // Only there does a browser show what OSS would have it download from its own host (oss-semantics §1.4).
-  const showsContent = preview || hostHeader !== "bucket";
+  // Browsers download what OSS sends for its own hosts, and show what it sends for others (oss-semantics §1.4); the
+  // host of an endpoint that is a URL may be a domain that is bound.
+  const showsContent = preview || hostHeader !== "bucket" || !sentHosts.every(isOssHost);
   return compileResponseRules({ preview, sandboxesActiveContent: showsContent && !trusted, ...responseHeaders });
 }
+
+const isOssHost = (host: string): boolean => parseOssHost(hostOf(host) ?? "") !== null;
 
 /** The documents of a static site; `null`: none. */
 export function compileSite({ indexDocument, errorDocument }: RouteConfig): CompiledRoute["site"] {

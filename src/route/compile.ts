@@ -117,7 +117,10 @@ function compileRoute(input: RouteInput): CompiledRoute {
     referer: compileReferer(route, bucket?.ossName ?? null),
     cors: compileCorsPolicy(route.cors),
     site: compileSite(route),
-    responseRules: compileRouteResponse(route),
+    responseRules: compileRouteResponse(
+      route,
+      own.map(({ hostHeader }) => hostHeader),
+    ),
     limits: compileLimits(`route/${route.name}`, route.limits.budget, parts.budgets),
     bandwidth: bandwidths(
       route,

@@ -110,6 +110,11 @@ export class Listener {
     const { connections: limit } = this.#options.limits;
     this.#server.on("connection", (socket: Socket) => {
       stats.connectionsTotal += 1;
+      // Read now, it is kept by Node: after a reset nobody can tell it, and what was sent before would be nobody's.
+      if (socket.remoteAddress === undefined) {
+        socket.destroy();
+        return;
+      }
       if (stats.openConnections >= limit) {
         stats.connectionsRefused += 1;
         this.#refused.add(socket);

@@ -111,7 +111,7 @@ t.test(
     const load = new Load(machines);
     t.teardown(() => load.stop());
     // By then each knows of the others.
-  await load.admits(60);
+    await load.admits(60);
     const startMs = performance.now();
     await load.admits(150);
     const seconds = (performance.now() - startMs) / 1_000;

@@ -73,7 +73,6 @@ t.test("without a right pair there is a challenge, the same whichever of the two
     ["Authorization", "Basic !!!"],
     ["Authorization", `Basic ${Buffer.from("anna").toString("base64")}`],
     ["Authorization", "Bearer abc"],
-    [...basic("anna", PASSWORD), ...basic("anna", PASSWORD)],
   ];
   const told = new Set<string>();
   for (const headers of wrong) {

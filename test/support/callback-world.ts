@@ -219,6 +219,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       log: createLog("silent"),
       isTls: false,
       findClientIp: null,
+      trustedProxies: null,
       isDraining: () => false,
     },
   });
