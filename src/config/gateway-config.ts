@@ -1,3 +1,13 @@
+import type { AllowConfig } from "./gateway-config-access.js";
+import type { CredentialsConfig, SecretRef } from "./gateway-config-credentials.js";
+import type { AccountQuotaConfig, BudgetConfig, LimitsConfig, QuotaConfig } from "./gateway-config-limits.js";
+import type { CorsConfig, RefererConfig } from "./gateway-config-policies.js";
+
+export type * from "./gateway-config-access.js";
+export type * from "./gateway-config-credentials.js";
+export type * from "./gateway-config-limits.js";
+export type * from "./gateway-config-policies.js";
+
 /** The checked configuration: what the rest of the program sees of the file. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
   readonly listeners: readonly ListenerConfig[];
@@ -19,47 +29,6 @@ export interface GatewayConfig {
   readonly routes: readonly RouteConfig[];
 }
 
-/** Where a secret is; the secret itself is never in the file. */
-export type SecretRef =
-  | { readonly kind: "env"; readonly name: string }
-  | { readonly kind: "file"; readonly path: string };
-
-/** What signs for the gateway: where it comes from (oss-semantics §8). */
-export type CredentialsConfig =
-  | { readonly type: "env" }
-  | { readonly type: "file"; readonly path: string }
-  | {
-      readonly type: "ecsRamRole";
-      /** `null`: the role that the metadata service names. */
-      readonly roleName: string | null;
-      /** Base of the metadata service, without trailing slash. */
-      readonly metadataUrl: string;
-    }
-  | {
-      readonly type: "assumeRole";
-      readonly roleArn: string;
-      /** The credentials that ask STS, by name. */
-      readonly from: string;
-      readonly sessionName: string;
-      readonly durationSeconds: number;
-      readonly externalId: string | null;
-      /** A session policy, JSON. */
-      readonly policy: string | null;
-      readonly stsEndpoint: string;
-    }
-  | {
-      readonly type: "oidcRole";
-      /** `null` in these three: ALIBABA_CLOUD_ROLE_ARN, _OIDC_PROVIDER_ARN, _OIDC_TOKEN_FILE. */
-      readonly roleArn: string | null;
-      readonly providerArn: string | null;
-      readonly tokenFile: string | null;
-      readonly sessionName: string;
-      readonly durationSeconds: number;
-      readonly stsEndpoint: string;
-    }
-  | { readonly type: "credentialsUri"; readonly url: string }
-  | { readonly type: "default" };
-
 export interface SocketAddress {
   /** IPv4 or IPv6 literal without brackets. */
   readonly host: string;
@@ -77,63 +46,6 @@ export interface ListenerConfig {
 interface LogConfig {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly access: { readonly format: "json" | "off" };
-}
-
-export interface LimitsConfig {
-  /** All header bytes of a request, its request line included. Default 32 KiB. */
-  readonly headerSizeBytes: number;
-  /** Header lines of a request. Default 200. */
-  readonly headerCount: number;
-  /** The request target; below `headerSizeBytes`. Default 16 KiB. */
-  readonly targetSizeBytes: number;
-  readonly headerTimeoutMs: number;
-  /** Between two requests, two reads of a body or two writes of an answer. */
-  readonly clientIdleTimeoutMs: number;
-  /** Open client connections of the whole gateway. */
-  readonly connections: number;
-  readonly shutdownTimeoutMs: number;
-  /** The Redis or Valkey server that holds the rates of several machines together; `null`: each machine for itself. */
-  readonly shared: SharedLimitsConfig | null;
-}
-
-export interface SharedLimitsConfig {
-  /** `redis:` or `rediss:`, without user and password. */
-  readonly url: URL;
-  readonly password: SecretRef | null;
-}
-
-/** Rates and counts; `null`: without limit. */
-export interface RatesConfig {
-  readonly requestsPerSecond: number | null;
-  /** Requests that may come at once; where `requestsPerSecond` is set. */
-  readonly burst: number | null;
-  /** Requests that run at once. */
-  readonly connections: number | null;
-  readonly egressBytesPerSecond: number | null;
-  readonly ingressBytesPerSecond: number | null;
-}
-
-/** What a route or a bucket may take, all clients together and each. */
-export interface BudgetConfig extends RatesConfig {
-  readonly perClient: RatesConfig | null;
-  /** Of refusals. */
-  readonly status: 429 | 503;
-  /** Counts and logs what would be refused or slowed down, and lets it pass. */
-  readonly dryRun: boolean;
-}
-
-/** OSS's throttling thresholds (oss-semantics §12.2); `null`: not watched. */
-export interface QuotaConfig {
-  readonly requestsPerSecond: number | null;
-  readonly egressBytesPerSecond: number | null;
-  readonly ingressBytesPerSecond: number | null;
-  /** Answers 503 here, routes of lowest priority first, before OSS throws requests away. */
-  readonly shed: boolean;
-}
-
-export interface AccountQuotaConfig extends QuotaConfig {
-  /** Aliases of the account's buckets. */
-  readonly buckets: readonly string[];
 }
 
 export type EndpointKind = "internal" | "public" | "accelerate" | "dualStack";
@@ -229,37 +141,6 @@ export interface RouteConfig {
   readonly cors: CorsConfig | null;
 }
 
-/** OSS's hotlink protection in its own words (oss-semantics §5), or NGINX's `valid_referers`. */
-export interface RefererConfig {
-  readonly mode: "enforce" | "report";
-  readonly rules:
-    | {
-        readonly kind: "oss";
-        readonly allowEmptyReferer: boolean;
-        readonly refererList: readonly string[];
-        readonly refererBlacklist: readonly string[];
-        readonly allowTruncateQueryString: boolean;
-        readonly truncatePath: boolean;
-        readonly strict: boolean;
-      }
-    | { readonly kind: "nginx"; readonly validReferers: readonly string[] };
-}
-
-/** OSS's CORS rules (oss-semantics §6). */
-export interface CorsConfig {
-  readonly rules: readonly {
-    readonly allowedOrigins: readonly string[];
-    readonly allowedMethods: readonly string[];
-    readonly allowedHeaders: readonly string[];
-    readonly exposeHeaders: readonly string[];
-    readonly maxAgeSeconds: number | null;
-  }[];
-  readonly allowCredentials: boolean;
-  readonly allowPrivateNetwork: boolean;
-  /** `Vary: Origin` also where no answer depends on it. */
-  readonly responseVary: boolean;
-}
-
 interface SignConfig {
   /** By name. */
   readonly credentials: string;
@@ -272,50 +153,6 @@ interface SignConfig {
   readonly responseOverrides: readonly string[];
   /** Bits per second of one transfer, which OSS holds to (`x-oss-traffic-limit`, oss-semantics §11.6); `null`: none. */
   readonly trafficLimitBitsPerSecond: number | null;
-}
-
-/** Who may use a route. At least one member. */
-export interface AllowConfig {
-  /** Said out loud: everybody. Then it is the only member. */
-  readonly anyone: boolean;
-  /** CIDRs and single addresses; empty: no member. */
-  readonly clients: readonly string[];
-  readonly links: LinksConfig | null;
-  /** Requests whose OSS signature was verified here; needs `clientSignatures: verify`. */
-  readonly signatures: boolean;
-  /** Names and passwords of a file. */
-  readonly basic: { readonly file: string; readonly realm: string } | null;
-  readonly forwardAuth: ForwardAuthConfig | null;
-}
-
-/** Asks an HTTP service whether a request may pass: 2xx says yes. */
-export interface ForwardAuthConfig {
-  /** http or https; path and query are used as they are. */
-  readonly url: URL;
-  /** Lower case names of the client's headers that the service is sent. */
-  readonly requestHeaders: readonly string[];
-  readonly timeoutMs: number;
-  /** How long an answer holds; 0: it is asked each time. */
-  readonly cacheMs: number;
-  readonly caFile: string | null;
-}
-
-export interface LinksConfig {
-  /** Signs and checks. */
-  readonly secret: SecretRef;
-  /** Only check: the secrets of before a rotation. */
-  readonly previousSecrets: readonly SecretRef[];
-  /** A link that expires later than this from now is refused. */
-  readonly maxAgeMs: number;
-  /** NGINX's `secure_link_md5`, for those who migrate. */
-  readonly secureLink: {
-    /** As in NGINX, `$secure_link_expires$uri$remote_addr $secret`; `$secret` stands for the secret. */
-    readonly expression: string;
-    readonly secret: SecretRef;
-    /** Names of the query parameters: `md5`, `expires`. */
-    readonly md5Parameter: string;
-    readonly expiresParameter: string;
-  } | null;
 }
 
 export interface HlsConfig {
