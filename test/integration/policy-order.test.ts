@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { hashSync } from "bcrypt";
 import t from "tap";
 import {
   type Answered,
@@ -18,6 +20,7 @@ interface Wish {
   readonly from: string;
   readonly headers: readonly string[];
   readonly contentLength: number | null;
+  readonly hasNoLength?: boolean;
   /** Whether it carries a good link. */
   readonly isLinked: boolean;
 }
@@ -26,7 +29,7 @@ const LAWFUL: Wish = {
   host: "site.test",
   method: "GET",
   from: "192.0.2.1",
-  headers: ["Referer", "https://www.example.com/page"],
+  headers: ["Referer", "https://www.example.com/page", "Authorization", `Basic ${btoa("anna:right")}`],
   contentLength: null,
   isLinked: true,
 };
@@ -55,11 +58,18 @@ const ORDER: readonly Violation[] = [
     apply: (wish) => withHeader(wish, "Expect", "something"),
   },
   {
+    breaks: "length",
+    status: 411,
+    code: "LENGTH_REQUIRED",
+    apply: (wish) => ({ ...wish, method: "POST", contentLength: null, hasNoLength: true }),
+    not: ["method", "size", "preflight"],
+  },
+  {
     breaks: "route",
     status: 404,
     code: "NO_ROUTE",
     apply: (wish) => ({ ...wish, host: "unknown.test" }),
-    not: ["rate", "bucket rate"],
+    not: ["rate", "bucket rate", "quota"],
   },
   { breaks: "network", status: 403, code: "CLIENT_NOT_ALLOWED", apply: (wish) => ({ ...wish, from: "203.0.113.66" }) },
   {
@@ -67,7 +77,7 @@ const ORDER: readonly Violation[] = [
     status: 429,
     code: "RATE_LIMITED",
     apply: (wish) => ({ ...wish, host: "limited.test" }),
-    not: ["bucket rate"],
+    not: ["bucket rate", "quota"],
   },
   {
     breaks: "method",
@@ -92,6 +102,7 @@ const ORDER: readonly Violation[] = [
     breaks: "signature",
     status: 403,
     code: "CLIENT_SIGNATURE_NOT_ALLOWED",
+    not: ["password"],
     apply: (wish) => withHeader(wish, "Authorization", "OSS somebody:c2lnbmF0dXJlc2lnbmF0dXJl"),
   },
   {
@@ -101,6 +112,12 @@ const ORDER: readonly Violation[] = [
     apply: (wish) => withHeader(wish, "Referer", "https://evil.example/"),
   },
   { breaks: "link", status: 403, code: "LINK_REQUIRED", apply: (wish) => ({ ...wish, isLinked: false }) },
+  {
+    breaks: "password",
+    status: 401,
+    code: "LOGIN_REQUIRED",
+    apply: (wish) => withHeader(wish, "Authorization", `Basic ${btoa("anna:wrong")}`),
+  },
   {
     breaks: "what is asked",
     status: 400,
@@ -112,7 +129,9 @@ const ORDER: readonly Violation[] = [
     status: 429,
     code: "RATE_LIMITED",
     apply: (wish) => ({ ...wish, host: "busy.test" }),
+    not: ["quota"],
   },
+  { breaks: "quota", status: 503, code: "SHED", apply: (wish) => ({ ...wish, host: "shed.test" }) },
 ];
 
 const LITTLE = ", requests: 0.1/s, burst: 1";
@@ -123,7 +142,8 @@ const route = (name: string, bucket: string, limits: string): string => `
     bucket: ${bucket}
     auth: sign
     sign: { credentials: reader }
-    allow: { ${LINKS} }
+    allow: { ${LINKS}, basic: { file: $USERS } }
+    satisfy: all
     deny: { clients: [203.0.113.66] }
     limits: { bodySize: 1KiB${limits} }
     referer: { allowEmptyReferer: false, refererList: ["https://www.example.com"] }
@@ -137,21 +157,32 @@ async function answerTo(world: SignWorld, wish: Wish): Promise<Pick<Answered, "s
 }
 
 function send(world: SignWorld, wish: Wish): Promise<Pick<Answered, "status" | "header">> {
-  const { host, method, from, headers, contentLength, isLinked } = wish;
+  const { host, method, from, headers, contentLength, hasNoLength = false, isLinked } = wish;
   const target = isLinked ? `/k?${linkOf(host.replace(".test", ""), "/k")}` : "/k";
   const body = contentLength === null ? {} : { body: "x".repeat(contentLength) };
-  return ask(world, { method, host, target, headers: ["X-Forwarded-For", from, ...headers], ...body });
+  return ask(world, { method, host, target, headers: ["X-Forwarded-For", from, ...headers], ...body, hasNoLength });
 }
 
 t.test("of two rules that are broken at once, the first in the order answers", async (t) => {
-  const routes = route("site", "one", "") + route("limited", "one", LITTLE) + route("busy", "busy", "");
+  const directory = t.testdir({ users: `anna:${hashSync("right", 4)}\n` });
+  const routes = [
+    route("site", "one", ""),
+    route("limited", "one", LITTLE),
+    route("busy", "busy", ""),
+    route("shed", "shed", ""),
+  ]
+    .join("")
+    .replaceAll("$USERS", join(directory, "users"));
   const world = await startSigning(t, routes, {
     listeners: 'listeners: [{ name: web, address: "127.0.0.1:0" }]\ntrustedProxies: [127.0.0.1]',
     moreBuckets: (url) =>
-      `busy: { bucket: ${BUCKET}, region: ${REGION}, endpoint: "${url}", limits: { requests: 0.1/s, burst: 1 } }`,
+      [
+        `busy: { bucket: ${BUCKET}, region: ${REGION}, endpoint: "${url}", limits: { requests: 0.1/s, burst: 1 } }`,
+        `  shed: { bucket: ${BUCKET}, region: ${REGION}, endpoint: "${url}", quota: { requests: 0.1/s, shed: true } }`,
+      ].join("\n"),
   });
   world.emulator.putObject(BUCKET, "k", "text");
-  for (const host of ["site.test", "limited.test", "busy.test"]) {
+  for (const host of ["site.test", "limited.test", "busy.test", "shed.test"]) {
     t.equal((await send(world, { ...LAWFUL, host })).status, 200, "what breaks no rule is served");
   }
   let pairs = 0;
@@ -165,5 +196,5 @@ t.test("of two rules that are broken at once, the first in the order answers", a
       pairs += 1;
     }
   }
-  t.ok(pairs > 55);
+  t.ok(pairs > 80);
 });

@@ -91,7 +91,7 @@ t.test("policies.yaml keeps other sites out, and lets its own page read", async 
   t.same(valuesOf(own.rawHeaders, "access-control-allow-origin"), ["https://www.example.com"]);
   t.same(valuesOf(own.rawHeaders, "content-disposition"), [], "it is shown");
   t.same(valuesOf(own.rawHeaders, "server"), []);
-  t.same(valuesOf(own.rawHeaders, "cache-control"), ["max-age=60"]);
+  t.same(valuesOf(own.rawHeaders, "cache-control"), ["private, max-age=60"]);
   t.equal((await from("https://www.example.com.evil.net/")).status, 403);
   t.equal((await get(gateway, url)).status, 200, "an empty Referer is allowed");
   const asks = ["Origin", "https://www.example.com", "Access-Control-Request-Method", "GET"];

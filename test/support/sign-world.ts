@@ -146,6 +146,8 @@ export interface Asked {
   /** Names and values in turn. */
   readonly headers?: readonly string[];
   readonly body?: string;
+  /** Says no Content-Length, whatever the method. */
+  readonly hasNoLength?: boolean;
 }
 
 export interface Answered extends RawAnswer {
@@ -167,7 +169,8 @@ export async function ask(world: SignWorld, asked: Asked): Promise<Answered> {
   count += 1;
   const mark = `signed/${count}`;
   emulator.clearCaptures();
-  const needsLength = body !== undefined || method === "PUT" || method === "POST";
+  const mayNeedLength = body !== undefined || method === "PUT" || method === "POST";
+  const needsLength = mayNeedLength && asked.hasNoLength !== true;
   const framing = needsLength ? ["Content-Length", String(Buffer.byteLength(body ?? "", "latin1"))] : [];
   const connection = await RawConnection.open(gateway.port);
   try {
