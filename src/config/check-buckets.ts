@@ -28,7 +28,10 @@ function checkBucket(alias: string, bucket: BucketDraft, report: Report): void {
   }
   const isPlain = bucket.endpoint instanceof URL ? bucket.endpoint.protocol === "http:" : bucket.tls === false;
   if (isPlain && bucket.caFile !== undefined) {
-    report.warning([...path, "caFile"], { expected: "no caFile without TLS", hint: "It has no effect." });
+    report.warning([...path, "caFile"], {
+      expected: "no caFile without TLS",
+      hint: "It has no effect, though the file must be there. Take it out.",
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Path } from "./problem.js";
 import type { Report, RouteDraft } from "./report.js";
 
 /** `cors`: who may send credentials, and keys that do nothing. */
@@ -8,6 +9,7 @@ export function checkCors({ cors, methods }: RouteDraft, index: number, report: 
     const lists = ["allowedOrigins", "allowedMethods", "allowedHeaders", "exposeHeaders"] as const;
     for (const key of lists) report.repeats([...path, "rules", place, key], rule?.[key]);
     if (cors.allowCredentials === true) refuseAnySite(rule?.allowedOrigins, [...path, "rules", place], report);
+    warnAboutMethods(rule?.allowedMethods, methods, [...path, "rules", place], report);
   });
   const place = methods?.indexOf("OPTIONS") ?? -1;
   if (place === -1) return;
@@ -15,11 +17,24 @@ export function checkCors({ cors, methods }: RouteDraft, index: number, report: 
   report.warning(["routes", index, "methods", place], { expected: "methods without OPTIONS, because of cors", hint });
 }
 
-function refuseAnySite(
-  origins: readonly (string | undefined)[] | undefined,
-  path: readonly (string | number)[],
+/** Preflights are answered by the rules alone, and the route's `methods` hold for what comes then. */
+function warnAboutMethods(
+  allowed: readonly (string | undefined)[] | undefined,
+  methods: RouteDraft["methods"],
+  path: Path,
   report: Report,
 ): void {
+  if (methods === undefined || methods.includes(undefined)) return;
+  allowed?.forEach((method, place) => {
+    if (method === undefined || methods.some((name) => name === method)) return;
+    report.warning([...path, "allowedMethods", place], {
+      expected: "methods of the route",
+      hint: `Preflights would say yes, and the requests get 405. Add ${method} to the route's methods, or take it out here.`,
+    });
+  });
+}
+
+function refuseAnySite(origins: readonly (string | undefined)[] | undefined, path: Path, report: Report): void {
   origins?.forEach((origin, place) => {
     if (origin === undefined || !admitsAnySite(origin)) return;
     report.problem([...path, "allowedOrigins", place], {

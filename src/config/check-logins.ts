@@ -6,9 +6,9 @@ export function checkLogins(route: RouteDraft, index: number, members: readonly 
   const path = ["routes", index, "allow"] as const;
   report.repeats([...path, "forwardAuth", "requestHeaders"], requestHeaders);
   if (url?.protocol === "http:" && caFile !== undefined) {
-    report.warning([...path, "forwardAuth", "caFile"], {
-      expected: "no caFile without TLS",
-      hint: "It has no effect.",
+    report.problem([...path, "forwardAuth", "caFile"], {
+      expected: "no caFile with an http URL",
+      hint: "There is no TLS for it. Take it out, or write https:// in url.",
     });
   }
   warnAboutAuthorization(route, index, members, report);

@@ -1,4 +1,4 @@
-import { validRefererProblem } from "../core/referer-entry.js";
+import { KEYWORDS, validRefererProblem } from "../core/referer-entry.js";
 import type { Report, RouteDraft } from "./report.js";
 
 const OSS_KEYS = [
@@ -67,6 +67,7 @@ function warnAboutNothingChecked(referer: RefererDraft, index: number, report: R
   }
 }
 
+const SCHEME_EXPECTED = "a referer that begins with https://, http:// or *";
 const BROWSERS_BEGIN: readonly string[] = ["http://", "https://"];
 
 /** An entry is compared from the beginning on, and what browsers send begins with a scheme. */
@@ -78,11 +79,22 @@ function warnAboutSchemes(
 ): void {
   referer?.[key]?.forEach((entry, place) => {
     if (entry === undefined || entry.includes("://")) return;
+    const path = ["routes", index, "referer", key, place];
+    if (KEYWORDS.has(entry)) {
+      report.warning(path, { expected: SCHEME_EXPECTED, hint: keywordHint(entry, key) });
+      return;
+    }
     const beginning = (/^[^*?]*/.exec(entry)?.[0] ?? "").toLowerCase();
     if (BROWSERS_BEGIN.some((scheme) => scheme.startsWith(beginning))) return;
-    report.warning(["routes", index, "referer", key, place], {
-      expected: "a referer that begins with https://, http:// or *",
+    report.warning(path, {
+      expected: SCHEME_EXPECTED,
       hint: "Browsers send the scheme too, so this matches nothing that they send.",
     });
   });
+}
+
+function keywordHint(entry: string, key: "refererList" | "refererBlacklist"): string {
+  if (key === "refererBlacklist") return `${entry} is a word of NGINX's validReferers and matches nothing here.`;
+  const instead = entry === "none" ? ", or allowEmptyReferer: true instead of it" : "";
+  return `${entry} is a word of NGINX's and matches nothing here: write the list as validReferers${instead}.`;
 }

@@ -39,7 +39,7 @@ export interface BudgetConfig extends RatesConfig {
   readonly perClient: RatesConfig | null;
   /** Of refusals. */
   readonly status: 429 | 503;
-  /** Counts and logs what would be refused or slowed down, and lets it pass. */
+  /** Counts what would be refused or slowed down (and logs refusals), and lets it pass. */
   readonly dryRun: boolean;
 }
 

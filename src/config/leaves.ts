@@ -139,12 +139,17 @@ function wordHint(input: string, words: readonly string[], { later = [], hint = 
 
 export function listOf<S extends z.ZodType>(item: S, type: string, least: 0 | 1 = 0): z.ZodArray<S> {
   const list = z.array(item, { error: `a list of ${type}` }).register(typeNames, { type: `list of ${type}` });
-  return least === 0 ? list : list.min(1, { error: `a list of at least one of: ${type}` });
+  return least === 0 ? list : list.min(1, { error: `a list of one or more ${type}` });
 }
 
-export function mapOf<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
-  const error = (issue: { readonly code?: string }): string | undefined =>
-    issue.code === "unrecognized_keys" ? undefined : `a map of these keys: ${Object.keys(shape).join(", ")}`;
+/** @param hint what to do about a value that is no map; `""` where nothing is known */
+export function mapOf<S extends z.ZodRawShape>(
+  shape: S,
+  hint: (input: unknown) => string = () => "",
+): z.ZodObject<S, z.core.$strict> {
+  const expected = `a map of these keys: ${Object.keys(shape).join(", ")}`;
+  const error = (issue: { readonly code?: string; readonly input?: unknown }): string | undefined =>
+    issue.code === "unrecognized_keys" ? undefined : joinMessage(expected, hint(issue.input));
   return z.strictObject(shape, { error }).register(typeNames, { type: "map" });
 }
 

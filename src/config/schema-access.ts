@@ -1,5 +1,6 @@
 import { parseCidr } from "./cidr.js";
 import { duration, listOf, mapOf, textLeaf, yesOrNo } from "./leaves.js";
+import { Refusal } from "./refusal.js";
 import { optional, required, withDefault } from "./schema-keys.js";
 import { secretRef } from "./secret-ref.js";
 import { parseFilePath, parsePemPath } from "./values.js";
@@ -8,14 +9,24 @@ import * as values from "./values-signing.js";
 
 /** Who may use a route: `allow` and `deny`. */
 
-/** A CIDR or a single address. */
-export const network = () =>
+const NETWORK_EXPECTED = "a network such as 203.0.113.0/24 or 2001:db8::/32, or an address";
+
+/**
+ * A CIDR or a single address.
+ * @param everybody what to write instead of NGINX's `all`
+ */
+export const network = (everybody: string) =>
   textLeaf({
     type: "network",
-    expected: "a network such as 203.0.113.0/24 or 2001:db8::/32, or an address",
-    parse: parseCidr,
+    expected: NETWORK_EXPECTED,
+    parse: (text) => (meansEverybody(text) ? new Refusal(NETWORK_EXPECTED, everybody) : parseCidr(text)),
     pattern: /^[0-9A-Fa-f:.]+(\/\d+)?$/,
   });
+
+const meansEverybody = (text: string): boolean => /^(?:all|any|anyone|everyone|\*)$/i.test(text);
+
+const EVERYBODY_ALLOWED = "For everybody write anyone: true instead of clients.";
+const EVERYBODY_DENIED = 'For everybody write 0.0.0.0/0 and "::/0".';
 
 const FILE_EXPECTED = "the path of a file of names and password hashes";
 
@@ -63,7 +74,7 @@ const links = mapOf({
   }),
 });
 
-const basic = mapOf({
+const basicKeys = {
   file: required(
     textLeaf({ type: "path", expected: FILE_EXPECTED, parse: parseFilePath(FILE_EXPECTED) }),
     "Names and bcrypt hashes as `htpasswd -B` writes them. A relative path begins at the working directory.",
@@ -74,9 +85,12 @@ const basic = mapOf({
     "ossgate",
     "What browsers show when they ask for the password.",
   ),
-});
+};
 
-const forwardAuth = mapOf({
+// Repeats nothing of what stands there: it may be a name and its password.
+const basic = mapOf(basicKeys, (input) => (typeof input === "string" ? "Write the path as { file: … }." : ""));
+
+const forwardAuthKeys = {
   url: required(
     textLeaf({
       type: "URL",
@@ -112,12 +126,16 @@ const forwardAuth = mapOf({
     "A PEM file of authorities that are trusted for this service, besides those that Node trusts.",
     "/etc/ossgate/tls/private-ca.pem",
   ),
-});
+};
 
-export const allowSchema = mapOf({
+const forwardAuth = mapOf(forwardAuthKeys, (input) =>
+  typeof input === "string" ? "Write the URL as { url: … }." : "",
+);
+
+const allowKeys = {
   anyone: withDefault(yesOrNo(), false, "Everybody, said out loud; then it is the only member."),
   clients: optional(
-    listOf(network(), "networks or addresses", 1),
+    listOf(network(EVERYBODY_ALLOWED), "networks or addresses", 1),
     "no member",
     "Networks and addresses of clients that may use the route.",
     ["203.0.113.0/24", "2001:db8::/32"],
@@ -132,13 +150,23 @@ export const allowSchema = mapOf({
   forwardAuth: optional(forwardAuth, "no member", "An HTTP service that is asked: 2xx lets the request pass.", {
     url: "http://127.0.0.1:9000/auth",
   }),
-});
+};
 
-export const denySchema = mapOf({
+export const allowSchema = mapOf(allowKeys, (input) => clientsHint(input, "{ anyone: true }"));
+
+const denyKeys = {
   clients: withDefault(
-    listOf(network(), "networks or addresses"),
+    listOf(network(EVERYBODY_DENIED), "networks or addresses"),
     [],
     "Networks and addresses of clients that may never use the route, whatever `allow` says.",
     ["203.0.113.66"],
   ),
-});
+};
+
+export const denySchema = mapOf(denyKeys, (input) => clientsHint(input, '{ clients: [0.0.0.0/0, "::/0"] }'));
+
+/** NGINX's `allow` and `deny` are addresses alone. */
+function clientsHint(input: unknown, everybody: string): string {
+  if (typeof input === "string" && meansEverybody(input)) return `Write ${everybody}.`;
+  return Array.isArray(input) || typeof input === "string" ? "Write addresses as { clients: […] }." : "";
+}

@@ -37,7 +37,11 @@ export const budgetKeys = {
     connections: 20,
   }),
   status: withDefault(oneOfNumbers([429, 503]), 429, "Of refusals, which say `Retry-After`. NGINX answers 503."),
-  dryRun: withDefault(yesOrNo(), false, "Counts and logs what would be refused or slowed down, and lets it pass."),
+  dryRun: withDefault(
+    yesOrNo(),
+    false,
+    "Counts what would be refused or slowed down (and logs refusals), and lets it pass.",
+  ),
 };
 
 export const bucketLimits = mapOf(budgetKeys);
@@ -77,5 +81,10 @@ export const sharedKeys = {
     "The Redis or Valkey server by which several machines share the rates of routes and buckets; without user and password. While it does not answer, each machine holds its own share.",
     "redis://10.0.0.5:6379/0",
   ),
-  sharedPassword: optional(secretRef(), "none", "The password of the server in `shared`.", { env: "REDIS_PASSWORD" }),
+  sharedPassword: optional(
+    secretRef(),
+    "none",
+    "The password of the server in `shared`; it may be shorter than 16 bytes.",
+    { env: "REDIS_PASSWORD" },
+  ),
 };

@@ -40,7 +40,7 @@ const admin = mapOf({
   address: withDefault(
     socketAddress(),
     "127.0.0.1:9180",
-    "Where `/metrics`, `/healthz` and `/readyz` are served. It may not overlap a listener, because clients must not reach it.",
+    "Where `/metrics`, `/healthz`, `/readyz` and `/tops` are served. It may not overlap a listener, because clients must not reach it.",
   ),
   bearerSecret: optional(
     secretRef(),
@@ -104,9 +104,9 @@ export const configSchema = mapOf({
   listeners: required(listOf(listener, "listeners", 1), "Where clients connect."),
   admin: withDefault(admin, {}, "The listener for operators."),
   trustedProxies: withDefault(
-    listOf(network(), "networks or addresses"),
+    listOf(network("Name the networks of your own proxies."), "networks or addresses"),
     [],
-    "Proxies whose `X-Forwarded-For` and PROXY header are believed; everybody else's change nothing.",
+    "Proxies whose `X-Forwarded-For` and PROXY header are believed; everybody else's change nothing. Their `X-Forwarded-Proto` is believed too, for redirects and `forwardAuth`. Without this, all clients behind a load balancer are one client to `perClient`, `allow`, `deny` and links.",
     ["10.0.0.0/8"],
   ),
   log: withDefault(log, {}, "Logs."),

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { isLaterKey, sectionOf } from "./later-keys.js";
 import { nearest } from "./nearest.js";
+import { nginxHint } from "./nginx-keys.js";
 import { type Path, type Problem, quote } from "./problem.js";
 import { splitMessage } from "./refusal.js";
 import { configSchema } from "./schema.js";
@@ -52,6 +53,8 @@ function unknownKeyHint(key: string, known: readonly string[], here: readonly Sc
   if (types.length > 0) return `It belongs to type: ${types.join(" or ")}.`;
   const isOfCredentials = here.some(({ variant }) => variant !== null);
   if (isOfCredentials && isSecretKey(key)) return KEYS_HINT;
+  const nginx = nginxHint(key);
+  if (nginx !== null) return nginx;
   const near = nearest(key, known);
   if (near !== null) return `Did you mean ${near}?`;
   const elsewhere = KEYS.find((candidate) => candidate.name === key);

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { HOP_BY_HOP } from "../core/headers.js";
 import { canonicalIp, isMetadataAddress } from "./address.js";
 import { Refusal } from "./refusal.js";
@@ -20,8 +21,7 @@ export const VALID_REFERER_EXPECTED =
 
 /** An entry of NGINX's `valid_referers`; whether an expression is one is seen where it is compiled. */
 export function parseValidReferer(text: string): string | Refusal {
-  if (text === "" || text === "~" || text.length > 1000)
-    return new Refusal(VALID_REFERER_EXPECTED, textHint(text, 1000));
+  if (text === "" || text.length > 1000) return new Refusal(VALID_REFERER_EXPECTED, textHint(text, 1000));
   if (!text.startsWith("~") && text.includes("://"))
     return new Refusal(VALID_REFERER_EXPECTED, "Names are compared without the scheme; leave it out.");
   return hasControl(text) ? new Refusal(VALID_REFERER_EXPECTED, "No control characters.") : text;
@@ -142,7 +142,7 @@ export const SHARED_EXPECTED = "a URL such as redis://10.0.0.5:6379/0, or rediss
 export function parseSharedUrl(text: string): URL | Refusal {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^rediss?:\/\//i.test(text) || url.hostname === "" || url.port === "0")
-    return new Refusal(SHARED_EXPECTED);
+    return new Refusal(SHARED_EXPECTED, sharedHint(text));
   if (url.username !== "" || url.password !== "" || text.includes("@")) {
     return new Refusal(
       SHARED_EXPECTED,
@@ -152,6 +152,14 @@ export function parseSharedUrl(text: string): URL | Refusal {
   if (/[?#]/.test(text) || !/^(?:\/\d{0,3})?$/.test(url.pathname))
     return new Refusal(SHARED_EXPECTED, "Behind the port only the number of a database can stand.");
   return url;
+}
+
+/** Repeats an address alone: all else may be a password. */
+function sharedHint(text: string): string {
+  if (text.includes("://")) return "";
+  const [host = "", port, ...rest] = text.split(":");
+  const isAddress = isIP(host) !== 0 && rest.length === 0 && (port === undefined || /^\d{1,5}$/.test(port));
+  return isAddress ? `Write redis://${text}.` : "Write the scheme too: redis:// or rediss://.";
 }
 
 export const REALM_EXPECTED = "a text of 1 to 100 printable ASCII characters without quotes and backslashes";

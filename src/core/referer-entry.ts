@@ -45,6 +45,7 @@ function nameProblem(entry: string): string | null {
 function expressionProblem(entry: string): string | null {
   const expression = entry.slice(1);
   if (expression === "") return "~ has no expression behind it.";
+  if (expression.startsWith("*")) return `${entry} has a * too much: ~ alone leaves the case of letters out already.`;
   if (expression.length > LONGEST_EXPRESSION) {
     return `An expression has ${expression.length} characters: at most ${LONGEST_EXPRESSION} are taken.`;
   }
@@ -53,9 +54,14 @@ function expressionProblem(entry: string): string | null {
     return steps <= MAX_EXPRESSION_STEPS ? null : `${entry} repeats too much: write smaller numbers in { }.`;
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw error;
-    return `${entry} is no RE2 expression (${essence(error)}): look-around and back-references are not taken, since they can make a match take for ever.`;
+    const reason = BACKTRACKING.test(error.input ?? "") ? `: ${NOT_TAKEN}` : "";
+    return `${entry} is no RE2 expression (${essence(error)})${reason}.`;
   }
 }
+
+/** What RE2 complains about: `(?=`, `(?!`, `(?<=`, `(?<!`, `\1`, `\g1` and `\k<name>`. */
+const BACKTRACKING = /^\(\?<?[=!]|^\\[1-9gk]/;
+const NOT_TAKEN = "look-around and back-references are not taken, since they can make a match take for ever";
 
 function essence({ message }: Error): string {
   return message.replace(/^error parsing regexp: /, "");

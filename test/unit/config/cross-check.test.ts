@@ -285,6 +285,6 @@ t.test("a bucket and a listener that nothing uses are warnings, which refuse not
 t.test("an authority for a connection without TLS is a warning", async (t) => {
   const text = withLines({ 6: '  other: { bucket: otherbucket, endpoint: "http://oss.test", caFile: /ca.pem }' });
   t.strictSame(warningsOf(text), [
-    'g.yaml:6:70: buckets.other.caFile: warning: expected no caFile without TLS, found "/ca.pem". It has no effect.',
+    'g.yaml:6:70: buckets.other.caFile: warning: expected no caFile without TLS, found "/ca.pem". It has no effect, though the file must be there. Take it out.',
   ]);
 });

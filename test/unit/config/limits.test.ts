@@ -180,6 +180,12 @@ t.test("proxies that are believed", async (t) => {
   t.strictSame(warningsOf(text), []);
 });
 
+t.test("everybody is no proxy that is believed", async (t) => {
+  t.match(problemsOf(withLines({ 1: "trustedProxies: [all]\nlisteners:" })), [
+    /trustedProxies\[0\]: .* found "all"\. Name the networks of your own proxies\.$/,
+  ]);
+});
+
 t.test("a server that machines share", async (t) => {
   for (const [written, host, path] of [
     ["redis://10.0.0.5:6379/0", "10.0.0.5:6379", "/0"],
@@ -194,9 +200,13 @@ t.test("a server that machines share", async (t) => {
 });
 
 const BAD_SHARED: readonly [written: string, hint: RegExp][] = [
-  ["10.0.0.5:6379", /found a text$/],
+  ["10.0.0.5:6379", /found a text\. Write redis:\/\/10\.0\.0\.5:6379\.$/],
+  ["10.0.0.5", /found a text\. Write redis:\/\/10\.0\.0\.5\.$/],
+  ["redis.example.com:6379", /found a text\. Write the scheme too: redis:\/\/ or rediss:\/\/\.$/],
+  ["hunter2@10.0.0.5:6379", /found a text\. Write the scheme too: redis:\/\/ or rediss:\/\/\.$/],
+  ["10.0.0.5:hunter2", /found a text\. Write the scheme too: redis:\/\/ or rediss:\/\/\.$/],
   ["http://10.0.0.5", /found a text$/],
-  ["redis:10.0.0.5", /found a text$/],
+  ["redis:10.0.0.5", /found a text\. Write the scheme too: redis:\/\/ or rediss:\/\/\.$/],
   ["redis://", /found a text$/],
   ["redis://10.0.0.5:0", /found a text$/],
   ["redis://user@10.0.0.5", /limits\.sharedPassword names where it is\.$/],
@@ -211,6 +221,7 @@ for (const [written, hint] of BAD_SHARED) {
     t.equal(problems.length, 1);
     t.match(problems[0], /^g\.yaml:1:19: limits\.shared: expected a URL such as redis:\/\/10\.0\.0\.5:6379\/0, or/);
     t.match(problems[0], hint);
+    t.notMatch(problems[0], /hunter2|user@|:pass@|example\.com/);
   });
 }
 

@@ -86,6 +86,22 @@ const REFUSED: readonly [claim: string, text: string, problems: readonly string[
     ],
   ],
   [
+    "removing what cors says",
+    relayed(
+      "cors: { rules: [{ allowedOrigins: ['*'], allowedMethods: [GET] }] }\n    responseHeaders: { remove: [server, Access-Control-Allow-Credentials] }",
+    ),
+    [
+      `g.yaml:12:41: routes[0].responseHeaders.remove[1]: expected no Access-Control headers with cors, found "Access-Control-Allow-Credentials". OSS's own are taken out in any case, and those of cors come behind. Say it in cors, or take it out.`,
+    ],
+  ],
+  [
+    "an authority for a service without TLS",
+    signed("forwardAuth: { url: 'http://a.test/', caFile: ca.pem }"),
+    [
+      'g.yaml:13:60: routes[0].allow.forwardAuth.caFile: expected no caFile with an http URL, found "ca.pem". There is no TLS for it. Take it out, or write https:// in url.',
+    ],
+  ],
+  [
     "credentials for everybody, in the second rule too",
     relayed(
       "cors: { allowCredentials: true, rules: [{ allowedOrigins: ['https://a.com', '*'], allowedMethods: [GET] }, { allowedOrigins: ['null'], allowedMethods: [GET] }] }",
@@ -171,6 +187,10 @@ const DISPOSITION =
   "As it is, HTML and SVG of the bucket can run script on this host; preview shows them in a sandbox.";
 const AUTHORIZATION =
   "Authorization has room for a password or for OSS's signature, not for both: only presigned URLs can pass here.";
+const NAMED = "cors: { rules: [{ allowedOrigins: ['https://a.com'], allowedMethods: [GET] }] }";
+const REFERER = "expected a referer that begins with https://, http:// or *";
+/** The column of PUT in the second of two rules. */
+const PUT_AT = 119;
 const SCHEME = "Browsers send the scheme too, so this matches nothing that they send.";
 
 /** One row each for what is warned about, and for what is near it and is not. */
@@ -297,6 +317,63 @@ const WARNED: readonly [claim: string, text: string, warnings: readonly string[]
       'g.yaml:11:20: routes[0].methods[1]: warning: expected methods without OPTIONS, because of cors, found "OPTIONS". Preflights are answered here where cors is set. Take OPTIONS out.',
     ],
   ],
+  [
+    "CORS for methods that the route has not",
+    relayed(
+      "cors: { rules: [{ allowedOrigins: ['*'], allowedMethods: [GET] }, { allowedOrigins: ['*'], allowedMethods: [HEAD, PUT, DELETE] }] }",
+    ),
+    [
+      `g.yaml:11:${PUT_AT}: routes[0].cors.rules[1].allowedMethods[1]: warning: expected methods of the route, found "PUT". Preflights would say yes, and the requests get 405. Add PUT to the route's methods, or take it out here.`,
+      `g.yaml:11:${PUT_AT + 5}: routes[0].cors.rules[1].allowedMethods[2]: warning: expected methods of the route, found "DELETE". Preflights would say yes, and the requests get 405. Add DELETE to the route's methods, or take it out here.`,
+    ],
+  ],
+  [
+    "CORS for the methods of the route",
+    relayed("methods: [GET, PUT]\n    cors: { rules: [{ allowedOrigins: ['*'], allowedMethods: [PUT, GET] }] }"),
+    [],
+  ],
+  [
+    "Vary of one's own where answers depend on the origin",
+    relayed(`${NAMED}\n    responseHeaders: { set: { Vary: Accept }, remove: [vary] }`),
+    [
+      'g.yaml:12:37: routes[0].responseHeaders.set.Vary: warning: expected Origin in Vary, because of cors, found "Accept". cors adds Vary: Origin behind it, so that caches keep origins apart.',
+      `g.yaml:12:56: routes[0].responseHeaders.remove[0]: warning: expected no vary in remove, because of cors, found "vary". OSS's own goes, and cors adds Vary: Origin behind it, so that caches keep origins apart.`,
+    ],
+  ],
+  ["Vary that names the origin", relayed(`${NAMED}\n    responseHeaders: { set: { vary: 'Accept, origin' } }`), []],
+  [
+    "a Vary that only begins like it",
+    relayed(`${NAMED}\n    responseHeaders: { set: { vary: Origin-Agent } }`),
+    [
+      'g.yaml:12:37: routes[0].responseHeaders.set.vary: warning: expected Origin in Vary, because of cors, found "Origin-Agent". cors adds Vary: Origin behind it, so that caches keep origins apart.',
+    ],
+  ],
+  [
+    "Vary where answers depend on no origin",
+    relayed(
+      "cors: { rules: [{ allowedOrigins: ['*'], allowedMethods: [GET] }] }\n    responseHeaders: { set: { vary: Accept }, remove: [vary] }",
+    ),
+    [],
+  ],
+  [
+    "Vary where answers shall say it in any case",
+    relayed(
+      "cors: { responseVary: true, rules: [{ allowedOrigins: ['*'], allowedMethods: [GET] }] }\n    responseHeaders: { remove: [vary] }",
+    ),
+    [
+      `g.yaml:12:33: routes[0].responseHeaders.remove[0]: warning: expected no vary in remove, because of cors, found "vary". OSS's own goes, and cors adds Vary: Origin behind it, so that caches keep origins apart.`,
+    ],
+  ],
+  ["Vary without cors", relayed("responseHeaders: { set: { vary: Accept }, remove: [vary] }"), []],
+  [
+    "NGINX's words in OSS's lists",
+    relayed("referer: { refererList: [none, '*.example.com', blocked], refererBlacklist: [server_names] }"),
+    [
+      `g.yaml:11:30: routes[0].referer.refererList[0]: warning: ${REFERER}, found "none". none is a word of NGINX's and matches nothing here: write the list as validReferers, or allowEmptyReferer: true instead of it.`,
+      `g.yaml:11:53: routes[0].referer.refererList[2]: warning: ${REFERER}, found "blocked". blocked is a word of NGINX's and matches nothing here: write the list as validReferers.`,
+      `g.yaml:11:82: routes[0].referer.refererBlacklist[0]: warning: ${REFERER}, found "server_names". server_names is a word of NGINX's validReferers and matches nothing here.`,
+    ],
+  ],
   ["OPTIONS that OSS answers", relayed("methods: [GET, OPTIONS]"), []],
   [
     "referers and CORS together",
@@ -338,13 +415,6 @@ const WARNED: readonly [claim: string, text: string, warnings: readonly string[]
     [],
   ],
   ["a password and no signatures", signed("basic: { file: a }"), []],
-  [
-    "an authority for a service without TLS",
-    signed("forwardAuth: { url: 'http://a.test/', caFile: ca.pem }"),
-    [
-      'g.yaml:13:60: routes[0].allow.forwardAuth.caFile: warning: expected no caFile without TLS, found "ca.pem". It has no effect.',
-    ],
-  ],
   ["an authority for a service with TLS", signed("forwardAuth: { url: 'https://a.test/', caFile: ca.pem }"), []],
   [
     "segments that are listed and playlists",

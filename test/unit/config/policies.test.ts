@@ -53,9 +53,9 @@ const BAD_REFERERS: readonly [keys: string, problem: RegExp][] = [
   ["refererList: ['https://bücher.example']", /Browsers send ASCII: names in punycode, paths with %\.$/],
   [`refererList: ['${"a".repeat(1001)}']`, /At most 1000 characters\.$/],
   ["refererList: https://a.com", /expected a list of referers, found "https:\/\/a\.com"$/],
-  ["validReferers: []", /expected a list of at least one of: referers as NGINX writes them, found an empty list$/],
+  ["validReferers: []", /expected a list of one or more referers as NGINX writes them, found an empty list$/],
   ["validReferers: ['']", /validReferers\[0\]: expected none, blocked, server_names, .* It is empty\.$/],
-  ["validReferers: ['~']", /validReferers\[0\]: expected none, /],
+  ["validReferers: ['~']", /validReferers\[0\]: .* ~ has no expression behind it\.$/],
   ['validReferers: ["~a\\0"]', /No control characters\.$/],
   [`validReferers: ['~${"a".repeat(1000)}']`, /At most 1000 characters\.$/],
   ["validReferers: ['https://a.com']", /Names are compared without the scheme; leave it out\.$/],
@@ -168,12 +168,12 @@ const MANY = Array.from({ length: 21 }, () => "{ allowedOrigins: ['*'], allowedM
 
 const BAD_CORS: readonly [keys: string, problem: RegExp][] = [
   ["cors: {}", /cors\.rules: expected a list of rules, found no such key$/],
-  ["cors: { rules: [] }", /cors\.rules: expected a list of at least one of: rules, found an empty list$/],
+  ["cors: { rules: [] }", /cors\.rules: expected a list of one or more rules, found an empty list$/],
   [`cors: { rules: [${MANY}] }`, /cors\.rules: expected at most 20 rules, as many as OSS has, found a list$/],
   ["cors: { rules: [{ allowedOrigins: ['*'] }] }", /allowedMethods: expected a list of methods, found no such key$/],
   [
     "cors: { rules: [{ allowedMethods: [GET], allowedOrigins: [] }] }",
-    /at least one of: origins, found an empty list$/,
+    /a list of one or more origins, found an empty list$/,
   ],
   [
     "cors: { rules: [{ allowedOrigins: ['*'], allowedMethods: [OPTIONS] }] }",
@@ -325,7 +325,15 @@ const URL_PLACE = /allow\.forwardAuth\.url: expected a URL such as http:\/\/127\
 const BAD_LOGINS: readonly [allow: string, problem: RegExp][] = [
   ["basic: {}", /allow\.basic\.file: expected the path of a file of names and password hashes, found no such key$/],
   ["basic: { file: '' }", /allow\.basic\.file: expected the path of a file of names and password hashes, found ""$/],
-  ["basic: users", /allow\.basic: expected a map of these keys: file, realm, found a text$/],
+  [
+    "basic: users",
+    /allow\.basic: expected a map of these keys: file, realm, found a text\. Write the path as \{ file: … \}\.$/,
+  ],
+  ["basic: [users]", /allow\.basic: expected a map of these keys: file, realm, found a list$/],
+  ["forwardAuth: 'http://a.test/'", /forwardAuth: .*found "http:\/\/a\.test\/"\. Write the URL as \{ url: … \}\.$/],
+  ["forwardAuth: 5", /forwardAuth: expected a map of these keys: .*, found 5$/],
+  ["clients: [all]", /clients\[0\]: .*found "all"\. For everybody write anyone: true instead of clients\.$/],
+  ["clients: ['*']", /clients\[0\]: .*found "\*"\. For everybody write anyone: true instead of clients\.$/],
   ["basic: { file: a, realm: 'say \"x\"' }", /allow\.basic\.realm: expected a text of 1 to 100 printable ASCII/],
   ["basic: { file: a, realm: 'a\\b' }", /allow\.basic\.realm: expected /],
   ["basic: { file: a, realm: ä }", /allow\.basic\.realm: expected /],
@@ -355,6 +363,30 @@ for (const [allow, problem] of BAD_LOGINS) {
     t.match(problemsOf(signedWith({ 13: `    allow: { ${allow} }` })), [problem]);
   });
 }
+
+const BAD_CLIENTS: readonly [keys: string, problem: RegExp][] = [
+  ["deny: { clients: [all] }", /deny\.clients\[0\]: .*found "all"\. For everybody write 0\.0\.0\.0\/0 and "::\/0"\.$/],
+  [
+    "deny: [10.0.0.1]",
+    /deny: expected a map of these keys: clients, found a list\. Write addresses as \{ clients: \[…\] \}\.$/,
+  ],
+  ["deny: 10.0.0.1", /deny: .*found "10\.0\.0\.1"\. Write addresses as \{ clients: \[…\] \}\.$/],
+  ["deny: all", /deny: .*found "all"\. Write \{ clients: \[0\.0\.0\.0\/0, "::\/0"\] \}\.$/],
+  ["allow: [10.0.0.1]", /allow: .*found a list\. Write addresses as \{ clients: \[…\] \}\.$/],
+  ["allow: all", /allow: .*found "all"\. Write \{ anyone: true \}\.$/],
+  ["deny: 5", /deny: expected a map of these keys: clients, found 5$/],
+];
+
+for (const [keys, problem] of BAD_CLIENTS) {
+  t.test(`${keys} is refused, and told what to write`, async (t) => {
+    t.match(problemsWith(keys), [problem]);
+  });
+}
+
+t.test("what these hints say to write is taken", async (t) => {
+  t.strictSame(routeOf('deny: { clients: [0.0.0.0/0, "::/0"] }').deny.clients, ["0.0.0.0/0", "::/0"]);
+  t.equal(routeOf("allow: { anyone: true }").allow?.anyone, true);
+});
 
 t.test("a traffic limit is in bits per second, within what OSS takes, ends included", async (t) => {
   const limit = (written: string) =>

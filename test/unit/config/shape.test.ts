@@ -1,4 +1,7 @@
 import t from "tap";
+import { NGINX_KEYS } from "../../../src/config/nginx-keys.js";
+import { configSchema } from "../../../src/config/schema.js";
+import { schemaKeys } from "../../../src/config/walk-schema.js";
 import { problemsOf, withLines } from "./helpers.js";
 
 const ROUTE_KEYS =
@@ -100,7 +103,7 @@ const ROWS: readonly [claim: string, lines: Readonly<Record<number, string>>, pr
   [
     "lists that may not be empty are told so",
     { 10: "    bucket: media\n    methods: []" },
-    ["g.yaml:11:14: routes[0].methods: expected a list of at least one of: methods, found an empty list"],
+    ["g.yaml:11:14: routes[0].methods: expected a list of one or more methods, found an empty list"],
   ],
   [
     "a list is not a single value",
@@ -139,6 +142,46 @@ for (const [claim, lines, problems] of ROWS) {
     t.strictSame(problemsOf(withLines(lines)), problems);
   });
 }
+
+t.test("a directive of NGINX's is told its key, and every key that is told is there", async (t) => {
+  const known = new Set(schemaKeys(configSchema).map(({ path }) => path));
+  for (const [directive, here] of NGINX_KEYS) {
+    const named = here.match(/[a-z]+\[\](?:\.\w+)+|^[a-z]+[A-Z]\w+/g) ?? [];
+    t.ok(named.length > 0, directive);
+    for (const path of named) t.ok(known.has(path), path);
+    const inRoute = problemsOf(withLines({ 10: `    bucket: media\n    ${directive}: x` }));
+    const atTop = problemsOf(withLines({ 1: `${directive}: [x]\nlisteners:` }));
+    for (const problems of [inRoute, atTop]) {
+      t.equal(problems.length, 1);
+      t.ok(problems[0]?.endsWith(`, found "${directive}". For NGINX's ${directive} write ${here}.`), directive);
+    }
+  }
+});
+
+for (const directive of [
+  "limit_req",
+  "limit_conn",
+  "limit_rate",
+  "auth_basic",
+  "auth_request",
+  "valid_referers",
+  "add_header",
+  "set_real_ip_from",
+  "real_ip_header",
+]) {
+  t.test(`${directive} is known`, async (t) => {
+    t.ok(NGINX_KEYS.has(directive));
+  });
+}
+
+t.test("a directive's name in a map of aliases is an alias", async (t) => {
+  t.strictSame(
+    problemsOf(
+      withLines({ 6: "  add_header: { bucket: otherbucket, region: cn-beijing }", 13: "    bucket: add_header" }),
+    ),
+    [],
+  );
+});
 
 const LATER: readonly [key: string, lines: Readonly<Record<number, string>>, place: string][] = [
   ["workers", { 1: "workers: auto\nlisteners:" }, "g.yaml:1:1: workers:"],

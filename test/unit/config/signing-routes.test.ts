@@ -195,9 +195,7 @@ const REFUSED: readonly [claim: string, lines: Lines, problems: readonly string[
   [
     "a list of clients without any",
     { 13: "    allow: { clients: [] }" },
-    [
-      "g.yaml:13:23: routes[0].allow.clients: expected a list of at least one of: networks or addresses, found an empty",
-    ],
+    ["g.yaml:13:23: routes[0].allow.clients: expected a list of one or more networks or addresses, found an empty"],
   ],
   [
     "everybody and others",
