@@ -18,6 +18,11 @@ export interface Budget {
   charge(count: number, nowMs: number): void;
   /** Gives back what was taken and not spent. */
   giveBack(count: number, nowMs: number): void;
+  /**
+   * The most that should be asked for at once, at least 1; another one when those who share become more or fewer.
+   * Without it: the burst.
+   */
+  readonly mostAtOnce?: number;
 }
 
 /** What may run at once. */
@@ -36,6 +41,11 @@ export interface BudgetSpec {
   readonly burst: number;
   /** What this holder leaves for those of higher priority, of the same key; 0 where there are none. */
   readonly reserve: number;
+  /**
+   * What each of several that share may spend at least before the others know of it; with many, the burst grows so that
+   * it holds all of these. Without it the burst is the same however many share.
+   */
+  readonly leastCredit?: number;
 }
 
 /** Makes budgets; one for each configuration. */

@@ -129,7 +129,16 @@ class Account {
 /** What is charged beyond this is forgiven, so that no mistake closes a budget for good. */
 const MAX_DEBT_S = 60;
 
-const NOTHING_BOOKED = Number.POSITIVE_INFINITY;
+/** Bookings that are answered and not all paid; with that many, the next waits. */
+const MAX_PAYMENTS = 8;
+
+/** A booking that was answered. */
+interface Payment {
+  /** What of it is not paid yet. */
+  rest: number;
+  /** When all of it is. The pot pays one booking after the other, each at the rate. */
+  readonly paidAtMs: number;
+}
 
 export class CreditLine implements Budget {
   readonly reserve: number;
@@ -138,9 +147,9 @@ export class CreditLine implements Budget {
   /** The part of the credit that this line may use. */
   readonly #part: number;
   #unbooked = 0;
-  #booked = 0;
-  /** When all that is booked is paid; Infinity while that is not known, or nothing is booked. */
-  #paidAtMs = NOTHING_BOOKED;
+  /** Booked, and not answered yet: one booking at a time. */
+  #asked = 0;
+  readonly #payments: Payment[] = [];
   #bookAgainAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(account: Account, reserve: number, holder: CreditHolder) {
@@ -159,8 +168,12 @@ export class CreditLine implements Budget {
     return this.#account.client;
   }
 
+  /** Half of what it may spend: while a part of it is paid, another can be spent. */
+  get mostAtOnce(): number {
+    return Math.max(1, Math.floor(this.#limit / 2));
+  }
+
   take(count: number, nowMs: number): number {
-    if (this.#paidAtMs <= nowMs) this.collect(nowMs);
     const account = this.#account;
     if (account.unpaid + count > this.#limit && !this.#fitsNow(count, nowMs)) return this.#waitMs(count, nowMs);
     this.#spend(count);
@@ -168,7 +181,6 @@ export class CreditLine implements Budget {
   }
 
   takeUpTo(maxCount: number, nowMs: number): number {
-    if (this.#paidAtMs <= nowMs) this.collect(nowMs);
     if (!this.#fitsNow(1, nowMs)) return 0;
     const taken = Math.min(maxCount, Math.floor(this.#limit - this.#account.unpaid));
     this.#spend(taken);
@@ -199,34 +211,48 @@ export class CreditLine implements Budget {
     const account = this.#account;
     account.unpaid += count;
     this.#unbooked += count;
-    this.#holder.noteSpent(this, 2 * account.unpaid >= account.share.credit && this.#booked === 0);
+    this.#holder.noteSpent(this, this.#isUrgent());
+  }
+
+  /** Half of the credit is spent, and what the next booking would hold is worth a message. */
+  #isUrgent(): boolean {
+    const { credit } = this.share;
+    if (this.#asked > 0 || 2 * this.#account.unpaid < credit) return false;
+    return this.#payments.length === 0 || 4 * this.#unbooked >= credit;
   }
 
   #waitMs(count: number, nowMs: number): number {
     const limit = this.#limit;
     if (count > limit) return Number.POSITIVE_INFINITY;
     const { ratePerSecond } = this.share;
-    const missing = this.#account.unpaid + count - limit;
-    const isPayKnown = this.#paidAtMs !== NOTHING_BOOKED && missing <= this.#booked;
-    const gainedFromMs = isPayKnown ? this.#paidAtMs - (this.#booked * 1000) / ratePerSecond : nowMs;
-    return Math.max(1, Math.ceil(gainedFromMs + (missing * 1000) / ratePerSecond - nowMs));
+    let missing = this.#account.unpaid + count - limit;
+    let fromMs = nowMs;
+    for (const { rest, paidAtMs } of this.#payments) {
+      if (rest >= missing) return Math.max(1, Math.ceil(paidAtMs - ((rest - missing) * 1000) / ratePerSecond - nowMs));
+      missing -= rest;
+      fromMs = paidAtMs;
+    }
+    return Math.max(1, Math.ceil(fromMs - nowMs + (missing * 1000) / ratePerSecond));
   }
 
-  /** Frees the credit of what has been paid; the pot pays one after the other, at the rate. */
+  /** Frees the credit of what has been paid. */
   collect(nowMs: number): void {
-    if (this.#paidAtMs === NOTHING_BOOKED) return;
-    const restMs = Math.max(0, this.#paidAtMs - nowMs);
-    const rest = Math.min(this.#booked, Math.ceil((restMs * this.share.ratePerSecond) / 1000));
-    this.#account.unpaid -= this.#booked - rest;
-    this.#booked = rest;
-    if (rest === 0) this.#paidAtMs = NOTHING_BOOKED;
+    const payments = this.#payments;
+    for (let first = payments[0]; first !== undefined; first = payments[0]) {
+      const rest = Math.ceil((Math.max(0, first.paidAtMs - nowMs) * this.share.ratePerSecond) / 1000);
+      if (rest >= first.rest) return;
+      this.#account.unpaid -= first.rest - rest;
+      first.rest = rest;
+      if (rest > 0) return;
+      payments.shift();
+    }
   }
 
-  /** One booking at a time: the next when the last one is paid. What was given back goes at once. */
+  /** What was given back goes at once. */
   mayBook(nowMs: number): boolean {
     this.collect(nowMs);
     if (this.#unbooked < 0) return true;
-    return this.#booked === 0 && this.#bookAgainAtMs <= nowMs;
+    return this.#asked === 0 && this.#payments.length < MAX_PAYMENTS && this.#bookAgainAtMs <= nowMs;
   }
 
   book(): number {
@@ -234,19 +260,21 @@ export class CreditLine implements Budget {
     this.#unbooked = 0;
     // What goes back into the pot can be spent here no more, from now on.
     if (count < 0) this.#account.unpaid -= count;
-    else this.#booked = count;
+    else this.#asked = count;
     return count;
   }
 
   settle(waitMs: number, nowMs: number): void {
+    const count = this.#asked;
+    this.#asked = 0;
     if (waitMs >= 0) {
-      this.#paidAtMs = nowMs + waitMs;
+      this.#payments.push({ rest: count, paidAtMs: nowMs + waitMs });
       this.collect(nowMs);
+      if (this.#unbooked !== 0) this.#holder.noteSpent(this, this.#isUrgent());
       return;
     }
     this.#bookAgainAtMs = nowMs - waitMs;
-    this.#unbooked += this.#booked;
-    this.#booked = 0;
+    this.#unbooked += count;
     this.#holder.noteSpent(this, false);
   }
 }

@@ -9,6 +9,7 @@ export interface BookingAsk {
   readonly client: string;
   readonly ratePerSecond: number;
   readonly burst: number;
+  readonly leastCredit: number;
   readonly reserve: number;
   /** A whole number; below 0: given back. */
   readonly count: number;
@@ -35,7 +36,7 @@ export class CreditRoot {
 
   /** Another size is another budget, so that a new configuration does not mix with the old one. */
   #potsOf(ask: BookingAsk): Pots {
-    const name = `${ask.key} ${ask.ratePerSecond} ${ask.burst}`;
+    const name = `${ask.key} ${ask.ratePerSecond} ${ask.burst} ${ask.leastCredit}`;
     const known = this.#pots.get(name);
     if (known !== undefined) return known;
     const share = new CreditShare(ask, this.#sharers);

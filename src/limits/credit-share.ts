@@ -11,24 +11,30 @@ import type { BudgetSpec } from "./budget.js";
 export class CreditShare {
   readonly key: string;
   readonly ratePerSecond: number;
+  /** As it was asked for; see {@link leastCredit} for what it may become. */
   readonly burst: number;
+  readonly leastCredit: number;
   #credit = 1;
   #pot = 0;
 
-  constructor({ key, ratePerSecond, burst }: Omit<BudgetSpec, "reserve">, sharers: number) {
+  constructor({ key, ratePerSecond, burst, leastCredit = 0 }: Omit<BudgetSpec, "reserve">, sharers: number) {
     this.key = key;
     this.ratePerSecond = ratePerSecond;
     this.burst = burst;
+    this.leastCredit = leastCredit;
     this.divide(sharers);
   }
 
   /**
-   * Half of the burst is credit. Each gets 1 at least, or a first request would have to wait for others, and so does the
-   * pot, or what comes in while nothing is booked would be lost: so several share a burst of their number and one at least.
+   * Half of the burst is credit, unless `leastCredit` is more. Each gets 1 at least, or a first request would have to wait
+   * for others, and so does the pot, or what comes in while nothing is booked would be lost: so several share a burst of
+   * their number and one at least, or of so many times `leastCredit`. Who is alone in demand spends a credit in the time
+   * from one booking to the next, so a credit below rate × that time is a lower rate.
    */
   divide(sharers: number): void {
-    this.#credit = Math.max(1, Math.floor(this.burst / (2 * sharers)));
-    this.#pot = Math.max(sharers > 1 ? 1 : 0, this.burst - sharers * this.#credit);
+    const least = sharers > 1 ? Math.max(1, Math.ceil(this.leastCredit)) : 0;
+    this.#credit = Math.max(1, least, Math.floor(this.burst / (2 * sharers)));
+    this.#pot = Math.max(least, this.burst - sharers * this.#credit);
   }
 
   /** What each may have spent that is not paid yet; a whole number, at least 1. */

@@ -71,7 +71,8 @@ export class LeaseHolder {
 }
 
 function askOf({ line: { share, client, reserve }, count }: Booking): BookingAsk {
-  return { key: share.key, client, ratePerSecond: share.ratePerSecond, burst: share.burst, reserve, count };
+  const { key, ratePerSecond, burst, leastCredit } = share;
+  return { key, client, ratePerSecond, burst, leastCredit, reserve, count };
 }
 
 /** The main process's side: the pots of all budgets, and who uses which slots. Pure: messages in, messages out. */

@@ -200,6 +200,11 @@ class SharedBudget implements Budget {
     if (this.#server.isUp) this.#line.giveBack(count, nowMs);
   }
 
+  get mostAtOnce(): number {
+    if (this.#server.isUp) return this.#line.mostAtOnce ?? this.#spec.burst;
+    return Math.max(1, this.#spec.burst / this.#server.sharers);
+  }
+
   get #ownReserve(): number {
     return this.#spec.reserve / this.#server.sharers;
   }

@@ -43,7 +43,8 @@ export class SharedPot {
     this.#share = share;
     this.#limiter = new RateLimiterRedis({
       storeClient: client,
-      keyPrefix: `${prefix}:${share.key}`,
+      // Another size is another budget, as in `credit-root.ts`: machines that are configured otherwise share nothing.
+      keyPrefix: `${prefix}:${share.key}:${share.ratePerSecond}:${share.burst}`,
       points: share.pot,
       duration: 1 / share.ratePerSecond,
       rejectIfRedisNotReady: true,

@@ -56,8 +56,8 @@ class World {
   #send(holder: CreditHolder): void {
     for (const booking of holder.takeBookings(this.nowMs)) {
       const { line, count } = booking;
-      const { key, ratePerSecond, burst } = line.share;
-      const ask = { key, ratePerSecond, burst, client: line.client, reserve: line.reserve, count };
+      const { key, ratePerSecond, burst, leastCredit } = line.share;
+      const ask = { key, ratePerSecond, burst, leastCredit, client: line.client, reserve: line.reserve, count };
       this.#after(() => {
         const waitMs = this.#root.book(ask, this.nowMs);
         this.#after(() => holder.settle(booking, waitMs, this.nowMs));
@@ -285,7 +285,7 @@ t.test("a booking that does not arrive is made again", (t) => {
   t.equal(budget.take(6, 0), 1000, "the credit stays used until it is paid");
   if (booking !== undefined) {
     const { share, client, reserve } = booking.line;
-    const ask = { key: share.key, ratePerSecond: 1, burst: 40, client, reserve, count: booking.count };
+    const ask = { key: share.key, ratePerSecond: 1, burst: 40, leastCredit: 0, client, reserve, count: booking.count };
     holder.settle(booking, root.book(ask, 0), 0);
   }
   t.equal(budget.take(10, 0), 0);
