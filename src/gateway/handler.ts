@@ -185,6 +185,9 @@ const MAX_PROBE_MS = 5_000;
 class Request implements RunningRequest {
   readonly #ctx: RequestContext;
   readonly #exchange: RequestExchange;
+  /** When a probe last found that the answer had moved on, and how far; monotonic milliseconds. */
+  #movedMs = 0;
+  #movedBytes = -1;
 
   constructor(ctx: RequestContext, exchange: RequestExchange) {
     this.#ctx = ctx;
@@ -219,19 +222,31 @@ class Request implements RunningRequest {
   }
 
   onClientHalfClosed(): void {
-    const { req } = this.#ctx;
-    if (req.complete && req.httpVersionMinor === 1) this.#probe(FIRST_PROBE_MS);
+    if (this.#ctx.req.complete) this.#probe(FIRST_PROBE_MS);
   }
 
   /**
-   * Some clients shut down their sending side and wait for the answer, others are gone; TCP does not tell which.
-   * An interim answer, which every HTTP/1.1 client must accept (RFC 9110 §15.2), is reset by those that are gone; but
-   * only the next write learns of it, since nothing is read from a connection that has ended.
+   * Some clients shut down their sending side and wait for the answer, others are gone; TCP does not tell which. What is
+   * written is reset by those that are gone; but only the next write learns of it, since nothing is read from a
+   * connection that has ended. So while nothing else is written, something is, now and then: before the head an interim
+   * answer, which every HTTP/1.1 client must accept (RFC 9110 §15.2), and of bytes that wait for a grant one.
    */
   #probe(delayMs: number): void {
-    const { res, isHeadSent, isFinished } = this.#ctx;
-    if (isHeadSent || isFinished || res.socket === null) return;
-    res.writeProcessing();
+    const { req, res, isHeadSent, isFinished, egress } = this.#ctx;
+    if (isFinished || res.socket === null || (isHeadSent && egress === null)) return;
+    if (isHeadSent) this.#probeHeld();
+    else if (req.httpVersionMinor === 1) res.writeProcessing();
     setTimeout(() => this.#probe(Math.min(2 * delayMs, MAX_PROBE_MS)), delayMs).unref();
+  }
+
+  /** Probes keep the connection from being taken for idle, and the way back from a client that is gone may be cut. */
+  #probeHeld(): void {
+    const { res, egress, sentBytes } = this.#ctx;
+    const nowMs = performance.now();
+    const isWaiting = egress?.probe() === true;
+    if (!isWaiting || sentBytes !== this.#movedBytes) this.#movedMs = nowMs;
+    this.#movedBytes = this.#ctx.sentBytes;
+    const idleMs = res.socket?.timeout ?? 0;
+    if (idleMs > 0 && nowMs - this.#movedMs >= idleMs) res.destroy();
   }
 }

@@ -43,6 +43,8 @@ class PacedAnswer implements Egress, FlowOptions {
   #held: Buffer | null = null;
   /** A grant for what is held is to come. */
   #isAsking = false;
+  /** What went out before it was granted; the next grants pay for it. */
+  #earlyBytes = 0;
   /** The upstream has sent all. */
   #hasEnded = false;
   #isOpen = true;
@@ -84,8 +86,20 @@ class PacedAnswer implements Egress, FlowOptions {
 
   onGrant(byteCount: number): void {
     this.#isAsking = false;
-    this.#write(byteCount);
+    const paidBytes = Math.min(byteCount, this.#earlyBytes);
+    this.#earlyBytes -= paidBytes;
+    if (byteCount > paidBytes) this.#write(byteCount - paidBytes);
     this.#goOn();
+  }
+
+  probe(): boolean {
+    if (!this.#isAsking || this.#held === null) return false;
+    // The last byte would end the answer, which is for the grant to do.
+    if (this.#held.length > 1 && !this.#ctx.isPaused) {
+      this.#earlyBytes += 1;
+      this.#write(1);
+    }
+    return true;
   }
 
   close(): void {

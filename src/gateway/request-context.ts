@@ -41,6 +41,11 @@ export interface Egress {
   end(): void;
   /** The client's socket has taken what was written. */
   onDrain(): void;
+  /**
+   * Lets one byte pass before its time, if bytes wait for a grant: to a client that has gone, a second one fails.
+   * @returns whether bytes wait for a grant
+   */
+  probe(): boolean;
   /** What is held will not go out. Idempotent. */
   close(): void;
 }

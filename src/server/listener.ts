@@ -185,6 +185,8 @@ export class Listener {
         if (connection.waiting.length < MAX_WAITING) req.socket.resume();
       } else if (gateway.isDraining()) this.#server.closeIdleConnections();
     });
+    // Told of the first of several that the client sent before it shut down its side, not of those behind it.
+    if (req.socket.readableEnded) connection.running.onClientHalfClosed();
   }
 
   #onIdle(socket: Socket): void {
