@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { type ErrorCode, GatewayError } from "../core/errors.js";
+import { GatewayError } from "../core/errors.js";
 import type { HeaderList } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import { BodyCollector } from "../transport/collect.js";
@@ -9,26 +9,17 @@ import { decideRetry } from "../transport/retry.js";
 import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { flushSoon, writeEarlyHints } from "./early-writes.js";
+import { ADDRESS_FAULTS, bugFound, logFault } from "./exchange-faults.js";
 import { chargeBucket } from "./limits.js";
 import { chargeEgress, openEgress } from "./paced-answer.js";
 import { openIngress } from "./paced-body.js";
 import type { RequestContext } from "./request-context.js";
-import { closesConnection, linger, mayStillSend, respondError } from "./respond.js";
-import { signedPlaylistHead } from "./serve-playlist.js";
+import { respondError } from "./respond.js";
 import { errorDocumentHead } from "./serve-site.js";
 import { signNow } from "./signed-request.js";
+import { streamedHead } from "./streamed-head.js";
 import type { WholeAnswer } from "./upstream-answer.js";
-import { filterResponseHeaders } from "./upstream-response.js";
 import { wholeAnswerFor } from "./whole-answer.js";
-
-/** Failures that say something about the address, not about this one request. */
-const ADDRESS_FAULTS: ReadonlySet<ErrorCode> = new Set([
-  "UPSTREAM_REFUSED",
-  "UPSTREAM_TLS",
-  "UPSTREAM_RESET",
-  "UPSTREAM_CONNECT_TIMEOUT",
-  "UPSTREAM_HEADERS_TIMEOUT",
-]);
 
 /** Bodies, and the methods whose second sending could do harm: they take a fresh connection each (see `upload.ts`). */
 const FRESH_METHODS: ReadonlySet<string> = new Set(["PUT", "POST", "PATCH"]);
@@ -120,7 +111,7 @@ export class RequestExchange implements ExchangeSink {
       res: ctx.res,
       contentLength: ctx.framing.contentLength,
       expectsContinue: ctx.framing.expectsContinue,
-      hold: ctx.route?.bandwidth == null ? null : () => openIngress(ctx),
+      hold: (ctx.route as CompiledRoute).bandwidth === null ? null : () => openIngress(ctx),
       onBodyBytes: (byteCount) => this.#onBodyBytes(byteCount),
     };
   }
@@ -161,13 +152,7 @@ export class RequestExchange implements ExchangeSink {
 
   #stream(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
-    const filtered = filterResponseHeaders(ctx, status, rawHeaders);
-    const isOssSigned = status === 200 && ctx.signedDraft !== null && ctx.signedDraft.urlExpiresSeconds !== null;
-    const headers = isOssSigned ? signedPlaylistHead(filtered) : filtered;
-    if (closesConnection(ctx)) {
-      headers.push("Connection", "close");
-      if (mayStillSend(ctx)) linger(ctx.req.socket);
-    }
+    const headers = streamedHead(ctx, status, rawHeaders);
     try {
       ctx.res.writeHead(status, statusText, headers);
     } catch (cause) {
@@ -243,7 +228,7 @@ export class RequestExchange implements ExchangeSink {
       this.#giveUp(error instanceof GatewayError ? error : bugFound(ctx, error));
       return;
     }
-    if (outcome === "done" && ctx.route?.bandwidth != null) chargeEgress(ctx);
+    if (outcome === "done" && (ctx.route as CompiledRoute).bandwidth !== null) chargeEgress(ctx);
     if (outcome === "next") this.#try(null, false);
     else if (outcome === "again") {
       ctx.hasRepeated = true;
@@ -305,12 +290,6 @@ export class RequestExchange implements ExchangeSink {
   }
 }
 
-/** An exception here would otherwise end in the transport, which cannot answer for it. */
-function bugFound(ctx: RequestContext, error: unknown): GatewayError {
-  ctx.gateway.log.error({ requestId: ctx.requestId, err: error }, "a stage failed; this is a bug in ossgate");
-  return new GatewayError("INTERNAL", "The gateway failed.");
-}
-
 interface CollectedAnswer {
   readonly whole: WholeAnswer;
   readonly status: number;
@@ -323,21 +302,5 @@ export function bodyTooLarge(bodySizeBytes: number): GatewayError {
   return new GatewayError(
     "BODY_TOO_LARGE",
     `The body is larger than the ${bodySizeBytes} bytes that this route allows.`,
-  );
-}
-
-function logFault(ctx: RequestContext, error: GatewayError): void {
-  ctx.gateway.log.error(
-    {
-      requestId: ctx.requestId,
-      route: ctx.routeStats.route,
-      bucket: ctx.bucket?.alias,
-      upstream: ctx.pool?.address,
-      code: error.code,
-      cause: error.message,
-      attempts: ctx.attempt,
-      ossRequestId: ctx.ossRequestId,
-    },
-    ctx.isHeadSent ? "answer was cut off" : "upstream request failed",
   );
 }
