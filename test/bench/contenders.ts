@@ -26,6 +26,8 @@ export interface Contender {
   readonly note: string;
   /** The status with which it refuses every request; absent: it answers them. */
   readonly refusal?: number;
+  /** What each client takes of it at most; absent: all that comes. */
+  readonly takesBytesPerSecond?: number;
   /** Why it cannot run here, in a few words; `null` when it can. */
   absence(): string | null;
   /** How to ask for its version; absent: the note says it. */
@@ -75,6 +77,22 @@ export const OSSGATE_HLS = ossgateAs(
 
 /** What 4 clients share in the rows of that name. */
 const PACED_RATE = "20MiB/s";
+
+/** At a few per cent of a core each byte costs more, limited or not: this tells how much of it is the limit's. */
+export const OSSGATE_SIPPED: Contender = {
+  ...ossgate,
+  name: "ossgate-sipped",
+  note: "ossgate without a limit, and clients that take 5 MiB/s each by themselves",
+  takesBytesPerSecond: 5 * 1024 * 1024,
+};
+
+/** Near what it can do at all, so that it is busy. */
+export const OSSGATE_PACED_FAST = ossgateAs(
+  "ossgate-paced-fast",
+  "ossgate with limits.egress: 300MiB/s on the route",
+  "auth: relay",
+  "egress: 300MiB/s",
+);
 
 export const OSSGATE_PACED = ossgateAs(
   "ossgate-paced",
@@ -177,7 +195,9 @@ export const ALL_CONTENDERS: readonly Contender[] = [
   OSSGATE_SIGNED,
   OSSGATE_VERIFIED,
   OSSGATE_HLS,
+  OSSGATE_SIPPED,
   OSSGATE_PACED,
+  OSSGATE_PACED_FAST,
   ...REFUSING,
 ];
 

@@ -25,6 +25,8 @@ export interface LoadTarget {
   readonly bodyBytes: number;
   /** The status with which all requests are to be refused; `null`: they are answered. */
   readonly refusal: number | null;
+  /** What each client takes at most; `null`: all that comes. */
+  readonly takesBytesPerSecond: number | null;
   /** For scripts that a load tool has to read from a file. */
   readonly directory: string;
 }
@@ -73,8 +75,8 @@ export async function requestMany(target: LoadTarget, durationS: number): Promis
 /** Clients that download at once, each with so many connections from an address of its own, as limits go by addresses. */
 export function shareAmong(connectionCounts: readonly number[]) {
   const clients = connectionCounts.map((connections, i) => ({ address: `127.0.0.${i + 2}`, connections }));
-  return async ({ port, path }: LoadTarget, seconds: number): Promise<LoadResult> => {
-    const order: ShareOrder = { port, path, seconds, clients };
+  return async ({ port, path, takesBytesPerSecond }: LoadTarget, seconds: number): Promise<LoadResult> => {
+    const order: ShareOrder = { port, path, seconds, clients, takesBytesPerSecond };
     const args = nodeArgs(SHARE_CLIENT_FILE, JSON.stringify(order));
     const output = await runProgram({ command: process.execPath, args }, seconds * 1000 + SLACK_MS);
     const { wallMs, bytes, clientBytesPerSecond } = JSON.parse(output) as ShareReport;

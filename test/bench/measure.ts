@@ -93,6 +93,7 @@ async function takeSeat(row: Row, contender: Contender, settings: MeasureSetting
     path: row.path,
     bodyBytes: row.bodyBytes,
     refusal: contender.refusal ?? null,
+    takesBytesPerSecond: contender.takesBytesPerSecond ?? null,
     directory,
   };
   const seat = { contender, target, rounds: [], error: null };

@@ -8,7 +8,9 @@ import {
   OSSGATE,
   OSSGATE_HLS,
   OSSGATE_PACED,
+  OSSGATE_PACED_FAST,
   OSSGATE_SIGNED,
+  OSSGATE_SIPPED,
   OSSGATE_VERIFIED,
   REFUSING,
 } from "./contenders.js";
@@ -111,6 +113,7 @@ export const ROWS: readonly Row[] = [
     ...SHARED,
     name: "paced",
     title: "4 clients share 20 MiB/s, or all there is: one connection each",
+    contenders: [OSSGATE, OSSGATE_PACED_FAST, OSSGATE_SIPPED, OSSGATE_PACED],
     measure: shareAmong([1, 1, 1, 1]),
   },
   {

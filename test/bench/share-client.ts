@@ -12,6 +12,8 @@ export interface ShareOrder {
   readonly path: string;
   readonly seconds: number;
   readonly clients: readonly { readonly address: string; readonly connections: number }[];
+  /** What a connection takes at most; `null`: all that comes. */
+  readonly takesBytesPerSecond: number | null;
 }
 
 export interface ShareReport {
@@ -23,6 +25,7 @@ export interface ShareReport {
 
 const BUFFER_BYTES = 1024 * 1024;
 const FIRST_MS = 1_000;
+const SIP_MS = 10;
 const HEAD_END = "\r\n\r\n";
 
 const order = JSON.parse(process.argv[2] ?? "{}") as ShareOrder;
@@ -34,11 +37,13 @@ async function share(): Promise<ShareReport> {
   const sockets: Socket[] = [];
   const startMs = performance.now();
   for (const [index, { address, connections }] of order.clients.entries()) {
+    const onBytes = (byteCount: number): void => {
+      received[index] = (received[index] as number) + byteCount;
+    };
+    const { takesBytesPerSecond } = order;
     for (let i = 0; i < connections; i += 1) {
       sockets.push(
-        download(address, (byteCount) => {
-          received[index] = (received[index] as number) + byteCount;
-        }),
+        takesBytesPerSecond === null ? download(address, onBytes) : sip(address, takesBytesPerSecond, onBytes),
       );
     }
   }
@@ -56,8 +61,33 @@ async function share(): Promise<ShareReport> {
   };
 }
 
+function askText(): string {
+  return `GET ${order.path} HTTP/1.1\r\nHost: 127.0.0.1:${order.port}\r\n\r\n`;
+}
+
+/** Takes so much each 10 ms, and leaves the rest where it is. */
+function sip(localAddress: string, bytesPerSecond: number, onBytes: (byteCount: number) => void): Socket {
+  const socket = connect({ host: "127.0.0.1", port: order.port, localAddress });
+  let allowedBytes = 0;
+  let lastMs = performance.now();
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    allowedBytes = Math.min(allowedBytes + ((nowMs - lastMs) * bytesPerSecond) / 1_000, bytesPerSecond / 5);
+    lastMs = nowMs;
+    for (let chunk = null; allowedBytes > 0; allowedBytes -= chunk.length) {
+      chunk = socket.read() as Buffer | null;
+      if (chunk === null) break;
+      onBytes(chunk.length);
+    }
+  }, SIP_MS);
+  socket.on("readable", () => {});
+  socket.on("close", () => clearInterval(timer));
+  socket.write(askText());
+  return socket;
+}
+
 function download(localAddress: string, onBytes: (byteCount: number) => void): Socket {
-  const ask = `GET ${order.path} HTTP/1.1\r\nHost: 127.0.0.1:${order.port}\r\n\r\n`;
+  const ask = askText();
   let leftBytes = 0;
   const socket = connect({
     host: "127.0.0.1",

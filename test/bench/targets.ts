@@ -40,12 +40,9 @@ export const TARGETS: readonly Target[] = [
   throughputTarget("100 MiB PUT", "put100m", "nginx-recipe"),
   throughputTarget("100 MiB PUT", "put100m", "nginx-pool"),
   ...["paced", "paced100"].flatMap(sharingTargets),
-  {
-    ...pacedTarget("paced", "CPU per byte at most 1.2 x an unlimited transfer", "cpuUsPerMebibyte"),
-    against: SUBJECT,
-    bound: 1.2,
-    sense: "at most",
-  },
+  pacedCpuTarget("ossgate-paced", SUBJECT, "an unlimited transfer"),
+  pacedCpuTarget("ossgate-paced", "ossgate-sipped", "an unlimited transfer at that speed"),
+  pacedCpuTarget("ossgate-paced-fast", SUBJECT, "an unlimited transfer"),
   ...["ossgate-denied", "ossgate-referer", "ossgate-limited"].map((subject) =>
     withinGateway(`refused by ${subject}`, "refused", subject, 0.5),
   ),
@@ -149,4 +146,10 @@ function sharingTargets(row: string): readonly Target[] {
 
 function pacedTarget(row: string, text: string, figure: keyof Figures): Omit<Target, "bound" | "sense"> {
   return { text: `${row}, 20 MiB/s: ${text}`, row, figure, subject: "ossgate-paced", against: null };
+}
+
+function pacedCpuTarget(subject: string, against: string, what: string): Target {
+  const rate = subject === "ossgate-paced" ? "20 MiB/s" : "300 MiB/s";
+  const text = `paced, ${rate}: CPU per byte at most 1.2 x ${what}`;
+  return { text, row: "paced", figure: "cpuUsPerMebibyte", subject, against, bound: 1.2, sense: "at most" };
 }
