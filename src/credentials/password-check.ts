@@ -73,6 +73,8 @@ export class PasswordCheck {
    */
   verify({ hashes, nobodys }: KnownHashes, login: Login, client: string): PasswordVerdict | Promise<PasswordVerdict> {
     const { name, password } = login;
+    // Also where a hash says so: an account without a password is a mistake, and open to all who know its name.
+    if (password === "") return "wrong";
     if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES || password.includes("\0")) return "wrong";
     const hash = hashes.get(name) ?? nobodys;
     // A hash has one length and a name no colon, so this is one text for each triple.

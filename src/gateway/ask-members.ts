@@ -6,7 +6,7 @@ import { isBasicScheme, parseBasic } from "../policy/basic-credentials.js";
 import { clientGroup } from "../policy/client-group.js";
 import type { CompiledLogin } from "../route/compiled-route.js";
 import { isOssAuthorization } from "../signing/classify.js";
-import type { AuthAnswer } from "../transport/forward-auth.js";
+import type { AuthAnswer, ComingAnswer } from "../transport/forward-auth.js";
 import { publicScheme } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
 
@@ -64,10 +64,11 @@ function askService(ctx: RequestContext, { login, access, facts }: Asking, basic
   if (forwardAuth === null || isDecided || ctx.isFinished) return access.conclude(facts, { basic });
   const conclude = (answer: AuthAnswer): Denial | null => {
     const denied = access.conclude(facts, { basic, forwardAuth: denialFor(answer) });
-    if (denied === UNAVAILABLE && answer.kind === "unavailable") noteCause(ctx, answer.cause);
+    // Of a client that has gone the cause is just that.
+    if (denied === UNAVAILABLE && answer.kind === "unavailable" && !ctx.isFinished) noteCause(ctx, answer.cause);
     return denied;
   };
-  const answer = forwardAuth.service.ask({
+  const asked = forwardAuth.service.ask({
     route: ctx.routeStats.route,
     method: ctx.req.method ?? "",
     scheme: publicScheme(ctx),
@@ -76,7 +77,15 @@ function askService(ctx: RequestContext, { login, access, facts }: Asking, basic
     client: ctx.client,
     headers: headersFor(ctx, forwardAuth.requestHeaders),
   });
-  return answer instanceof Promise ? answer.then(conclude) : conclude(answer);
+  return "leave" in asked ? hear(ctx, asked).then(conclude) : conclude(asked);
+}
+
+/** Waits for the answer as long as the client does. */
+async function hear({ res }: RequestContext, { answer, leave }: ComingAnswer): Promise<AuthAnswer> {
+  res.once("close", leave);
+  const heard = await answer;
+  res.off("close", leave);
+  return heard;
 }
 
 /** What the service is sent of the client's head: never a signature of OSS's, and nothing that ends with this connection. */

@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type HeaderList, headerValues } from "../core/headers.js";
 import { HmacSha256 } from "../core/hmac.js";
-import { AuthService, type AuthServiceOptions, type ServiceAnswer } from "./forward-auth-ask.js";
+import { clientGroup } from "../policy/client-group.js";
+import { AuthService, type AuthServiceOptions } from "./forward-auth-ask.js";
+import type { ServiceAnswer } from "./forward-auth-question.js";
 
 export interface ForwardAuthOptions extends AuthServiceOptions {
   /** How long an answer holds; 0: it is asked each time. */
@@ -36,6 +38,14 @@ export type AuthAnswer =
   /** The cause is for the log alone. */
   | { readonly kind: "unavailable"; readonly cause: string };
 
+/** An answer that is still to come. */
+export interface ComingAnswer {
+  /** Never rejects. */
+  readonly answer: Promise<AuthAnswer>;
+  /** Whoever asked has gone: where nobody else waits for this answer, the service is not asked any more. Idempotent. */
+  leave(): void;
+}
+
 const MAX_REMEMBERED = 10_000;
 /** Longer challenges are not remembered, so that those that are stay small. */
 const MAX_KEPT_CHALLENGE_CHARACTERS = 512;
@@ -49,11 +59,13 @@ const NO: AuthAnswer = Object.freeze({ kind: "no" });
  *
  * Answers are remembered by all that the service was told, under an HMAC: those that say yes, and 401 and 403. The same
  * question is not asked twice at a time then. A redirect belongs to whoever asked: it may set a cookie.
+ *
+ * Clients, by their group, take turns at the service, and what nobody waits for any more is not asked.
  */
 export class ForwardAuth {
   readonly #service: AuthService;
   readonly #answers: LRUCache<string, AuthAnswer> | null;
-  readonly #flights = new Map<string, Promise<AuthAnswer>>();
+  readonly #flights = new Map<string, Flight>();
   readonly #hmac = new HmacSha256(randomBytes(32));
 
   constructor({ cacheMs, clock = performance, ...service }: ForwardAuthOptions) {
@@ -62,17 +74,14 @@ export class ForwardAuth {
       cacheMs === 0 ? null : new LRUCache({ max: MAX_REMEMBERED, ttl: cacheMs, perf: clock, ttlResolution: 0 });
   }
 
-  /** @returns at once where the answer is remembered; never rejects */
-  ask(request: ForwardedRequest): AuthAnswer | Promise<AuthAnswer> {
-    if (this.#answers === null) return this.#send(request).then(({ answer }) => answer);
+  /** @returns at once where the answer is remembered */
+  ask(request: ForwardedRequest): AuthAnswer | ComingAnswer {
+    if (this.#answers === null) return this.#askAlone(request);
     const key = this.#hmac.digest(keyText(request), "base64url");
     const known = this.#answers.get(key);
     if (known !== undefined) return known;
     const flight = this.#flights.get(key);
-    if (flight === undefined) return this.#fly(key, request);
-    return flight.then((answer) =>
-      answer.kind === "redirect" ? this.#send(request).then(({ answer: own }) => own) : answer,
-    );
+    return flight === undefined ? this.#fly(key, request) : this.#follow(flight, request);
   }
 
   /** Ends what runs, too. */
@@ -80,22 +89,74 @@ export class ForwardAuth {
     this.#service.destroy();
   }
 
-  #fly(key: string, request: ForwardedRequest): Promise<AuthAnswer> {
-    const flight = this.#send(request).then(({ answer, isKept }) => {
-      this.#flights.delete(key);
-      if (isKept) this.#answers?.set(key, answer);
-      return answer;
-    });
-    this.#flights.set(key, flight);
-    return flight;
+  #askAlone(request: ForwardedRequest): ComingAnswer {
+    const { understood, drop } = this.#send(request);
+    return { answer: understood.then(({ answer }) => answer), leave: drop };
   }
 
-  async #send(request: ForwardedRequest): Promise<Understood> {
-    try {
-      return understand(await this.#service.ask(questionHeaders(request)));
-    } catch (error) {
-      return unavailable((error as Error).message);
-    }
+  #fly(key: string, request: ForwardedRequest): ComingAnswer {
+    const { understood, drop } = this.#send(request);
+    const land = (): void => {
+      // One that was dropped may have a follower by the time it ends.
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    const answer = understood.then((landed) => {
+      land();
+      if (landed.isKept) this.#answers?.set(key, landed.answer);
+      return landed.answer;
+    });
+    const flight = new Flight(answer, () => {
+      land();
+      drop();
+    });
+    this.#flights.set(key, flight);
+    return { answer, leave: flight.board() };
+  }
+
+  #follow(flight: Flight, request: ForwardedRequest): ComingAnswer {
+    let leave = flight.board();
+    let hasLeft = false;
+    const answer = flight.answer.then((shared) => {
+      if (shared.kind !== "redirect" || hasLeft) return shared;
+      const own = this.#askAlone(request);
+      leave = own.leave;
+      return own.answer;
+    });
+    const leaveOnce = (): void => {
+      hasLeft = true;
+      leave();
+    };
+    return { answer, leave: leaveOnce };
+  }
+
+  #send(request: ForwardedRequest): { readonly understood: Promise<Understood>; drop(): void } {
+    const { answer, drop } = this.#service.ask(clientGroup(request.client), questionHeaders(request));
+    return { understood: answer.then(understand).catch((error: Error) => unavailable(error.message)), drop };
+  }
+}
+
+/** A question that all who ask the same wait for together. */
+class Flight {
+  readonly answer: Promise<AuthAnswer>;
+  readonly #onEmpty: () => void;
+  #passengers = 0;
+
+  /** @param onEmpty called when the last has left */
+  constructor(answer: Promise<AuthAnswer>, onEmpty: () => void) {
+    this.answer = answer;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** @returns how to leave; calling it again changes nothing */
+  board(): () => void {
+    this.#passengers += 1;
+    let isAboard = true;
+    return () => {
+      if (!isAboard) return;
+      isAboard = false;
+      this.#passengers -= 1;
+      if (this.#passengers === 0) this.#onEmpty();
+    };
   }
 }
 

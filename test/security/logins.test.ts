@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import bcrypt from "bcrypt";
@@ -134,6 +134,20 @@ t.test("of two Authorization lines one may be for somebody else: neither logs in
       t.equal(capture, undefined);
     }
   }
+});
+
+t.test("an empty password logs nobody in, not where its hash is in the file either", async (t) => {
+  const file = await users(t);
+  await appendFile(file, `guest:${await bcrypt.hash("", 4)}\n`);
+  const world = await startFiles(t, `basic: { file: ${file} }`);
+  for (const name of ["guest", "anna", "nobody", ""]) {
+    for (let i = 0; i < 2; i += 1) {
+      const { answer, capture } = await get(world, ["Authorization", basic(name, "")]);
+      t.equal(answer.status, 401, name);
+      t.equal(capture, undefined, name);
+    }
+  }
+  t.equal((await get(world, ["Authorization", basic("anna", PASSWORD)])).answer.status, 200, "the file is read");
 });
 
 t.test("a client cannot answer for the service, or ask it in another's name", async (t) => {
