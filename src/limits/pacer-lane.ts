@@ -1,16 +1,8 @@
 import type { Budget } from "./budget.js";
 import type { Flow, FlowOptions } from "./pacer-flow.js";
 import { Group, type GroupLane, LaneFlow } from "./pacer-group.js";
+import { type Meter, Purse } from "./pacer-purse.js";
 import { Queue } from "./pacer-queue.js";
-
-/** A budget that several lanes may share. */
-export interface Meter {
-  readonly budget: Budget;
-  /** The lane that waits until enough has gathered; the others must not take it away. */
-  heldBy: Lane | null;
-  /** Lanes with somebody whose turn is to come; while there are any, nobody of another lane passes without one. */
-  pendingLanes: number;
-}
 
 export interface LaneOptions {
   /** What all flows of the lane spend together: of the bucket, of the route. The same object is the same budget. */
@@ -43,6 +35,7 @@ export class Lane implements GroupLane {
   isListed = false;
   readonly #options: LaneOptions;
   readonly #meters: readonly Meter[];
+  readonly #purse: Purse;
   readonly #host: LaneHost;
   readonly #groups = new Map<string, Group>();
   /** Groups that wait for their turn. */
@@ -53,15 +46,15 @@ export class Lane implements GroupLane {
   #patience = PATIENCE;
   #dueMs = 0;
   #isPending = false;
+  /** Some had their turns just now and may ask again: who does so first must not have all that is left. */
+  #isSettling = false;
   /** It has waited for what the first group wants: now a part of it will do. */
   #hasWaited = false;
-  /** What came short at the last try, and for how long; `null`: a budget of the group's own. */
-  #shortOf: Meter | null = null;
-  #shortMs = 0;
 
   constructor(options: LaneOptions, meters: readonly Meter[], host: LaneHost) {
     this.#options = options;
     this.#meters = meters;
+    this.#purse = new Purse(meters);
     this.#host = host;
   }
 
@@ -76,9 +69,9 @@ export class Lane implements GroupLane {
     return new LaneFlow(group, options);
   }
 
-  /** Whether a group waits for its turn; those that wait for a budget of their own do not count. */
-  get hasWaiting(): boolean {
-    return this.#ring.first !== null;
+  /** Whether there may be turns to give; those that wait for a budget of their own do not count. */
+  get isActive(): boolean {
+    return this.#ring.first !== null || this.#isSettling;
   }
 
   /** Groups with an open flow. */
@@ -95,13 +88,19 @@ export class Lane implements GroupLane {
    * @returns whether it is for the next round; `false`: a budget of the lane came short
    */
   serve(nowMs: number): boolean {
+    this.#isSettling = this.#ring.first !== null;
+    if (!this.#isSettling) {
+      this.#notePending();
+      return true;
+    }
     if (this.#turnsLeft === 0) {
       if (this.#awaitsAhead()) return true;
       this.#turnsLeft = this.#ring.size;
     }
     for (let group = this.#ring.first; group !== null && this.#turnsLeft > 0; group = this.#ring.first) {
-      const takenBytes = this.#takeFor(group, group.wantedBytes(this.#options.turnBytes), nowMs);
-      if (takenBytes === 0 && this.#shortOf !== null) return false;
+      const turnBytes = this.#purse.mostAtOnce(group, this.#options.turnBytes);
+      const takenBytes = this.#takeFor(group, group.wantedBytes(turnBytes), nowMs);
+      if (takenBytes === 0 && this.#purse.shortOf !== null) return false;
       this.#turnsLeft -= 1;
       if (takenBytes > 0) this.#serveGroup(group, takenBytes, nowMs);
     }
@@ -139,53 +138,16 @@ export class Lane implements GroupLane {
 
   /** @returns 0 when a budget came short; then the group sleeps, or the lane waits */
   #takeFor(group: Group, wantedBytes: number, nowMs: number): number {
-    let takenBytes = this.#takeAll(group, wantedBytes, nowMs) ? wantedBytes : 0;
+    let takenBytes = this.#purse.takeAll(group, wantedBytes, nowMs) ? wantedBytes : 0;
     // What another process took meanwhile must not make it wait for ever.
-    const takesLess = this.#shortOf === null ? group.hasWaited : this.#hasWaited;
-    if (takenBytes === 0 && takesLess) takenBytes = this.#takePart(group, wantedBytes, nowMs);
+    const takesLess = this.#purse.shortOf === null ? group.hasWaited : this.#hasWaited;
+    if (takenBytes === 0 && takesLess) takenBytes = this.#purse.takePart(group, wantedBytes, nowMs);
     if (takenBytes > 0) {
       group.hasWaited = false;
       this.#endWait();
-    } else if (this.#shortOf === null) this.#putToSleep(group);
-    else this.#wait(this.#shortOf, nowMs + Math.min(this.#shortMs, MAX_WAIT_MS));
+    } else if (this.#purse.shortOf === null) this.#putToSleep(group);
+    else this.#wait(this.#purse.shortOf, nowMs + Math.min(this.#purse.shortMs, MAX_WAIT_MS));
     return takenBytes;
-  }
-
-  /** Takes of all budgets or of none; the group's own first, so that who has none left touches nobody else's. */
-  #takeAll(group: Group, byteCount: number, nowMs: number): boolean {
-    const own = group.budgets;
-    const meters = this.#meters;
-    for (let i = 0; i < own.length + meters.length; i += 1) {
-      const meter = i < own.length ? null : (meters[i - own.length] as Meter);
-      const waitMs = (meter === null ? (own[i] as Budget) : meter.budget).take(byteCount, nowMs);
-      if (waitMs === 0) continue;
-      this.#shortOf = meter;
-      this.#shortMs = waitMs;
-      for (let j = 0; j < i; j += 1) this.#budget(group, j).giveBack(byteCount, nowMs);
-      return false;
-    }
-    return true;
-  }
-
-  #takePart(group: Group, wantedBytes: number, nowMs: number): number {
-    const count = group.budgets.length + this.#meters.length;
-    const taken: number[] = [];
-    let partBytes = wantedBytes;
-    for (let i = 0; i < count; i += 1) {
-      partBytes = this.#budget(group, i).takeUpTo(partBytes, nowMs);
-      taken.push(partBytes);
-    }
-    for (let i = 0; i < count; i += 1) {
-      const overBytes = (taken[i] as number) - partBytes;
-      if (overBytes > 0) this.#budget(group, i).giveBack(overBytes, nowMs);
-    }
-    return partBytes;
-  }
-
-  /** The group's own, then the lane's. */
-  #budget(group: Group, index: number): Budget {
-    const own = group.budgets;
-    return index < own.length ? (own[index] as Budget) : (this.#meters[index - own.length] as Meter).budget;
   }
 
   #putToSleep(group: Group): void {
@@ -193,7 +155,7 @@ export class Lane implements GroupLane {
     group.hasWaited = true;
     group.isAsleep = true;
     this.#onRingLeft();
-    this.#host.sleep(group, this.#shortMs);
+    this.#host.sleep(group, this.#purse.shortMs);
   }
 
   /** The group's own budgets may have enough again. */
@@ -229,7 +191,7 @@ export class Lane implements GroupLane {
   }
 
   #notePending(): void {
-    const isPending = this.#ring.first !== null && !this.#hasWaited;
+    const isPending = this.isActive && !this.#hasWaited;
     if (isPending === this.#isPending) return;
     this.#isPending = isPending;
     for (const meter of this.#meters) meter.pendingLanes += isPending ? 1 : -1;
@@ -237,7 +199,7 @@ export class Lane implements GroupLane {
 
   /** Whether a flow may pass bytes without waiting for a turn. */
   #isFree(): boolean {
-    if (this.#ring.first !== null) return false;
+    if (this.isActive) return false;
     for (const { heldBy, pendingLanes } of this.#meters) if (heldBy !== null || pendingLanes > 0) return false;
     return true;
   }
@@ -254,7 +216,11 @@ export class Lane implements GroupLane {
     if (group.aheadBytes > 0) return this.#useAhead(group, byteCount);
     const isFirst = group.waiting.first === null;
     if (isFirst && this.#isFree()) {
-      const grantedBytes = this.#takeFor(group, Math.min(byteCount, this.#options.turnBytes), this.#host.nowMs());
+      const grantedBytes = this.#takeFor(
+        group,
+        Math.min(byteCount, this.#purse.mostAtOnce(group, this.#options.turnBytes)),
+        this.#host.nowMs(),
+      );
       if (grantedBytes > 0) return grantedBytes;
     }
     flow.askedBytes = byteCount;
@@ -273,7 +239,7 @@ export class Lane implements GroupLane {
 
   /** What a group has not used goes back. */
   takeBackAhead(group: Group, nowMs: number): void {
-    this.#giveBack(group, group.aheadBytes, nowMs);
+    this.#purse.giveBack(group, group.aheadBytes, nowMs);
     group.aheadBytes = 0;
     this.#endAhead(group);
   }
@@ -286,22 +252,13 @@ export class Lane implements GroupLane {
 
   /** For flows: see {@link Flow.charge}. */
   charge(group: Group, byteCount: number): void {
-    const nowMs = this.#host.nowMs();
-    for (let i = 0; i < group.budgets.length + this.#meters.length; i += 1) {
-      this.#budget(group, i).charge(byteCount, nowMs);
-    }
-  }
-
-  #giveBack(group: Group, byteCount: number, nowMs: number): void {
-    for (let i = 0; i < group.budgets.length + this.#meters.length; i += 1) {
-      this.#budget(group, i).giveBack(byteCount, nowMs);
-    }
+    this.#purse.charge(group, byteCount, this.#host.nowMs());
   }
 
   /** For flows: see {@link Flow.close}. */
   leave(flow: LaneFlow, unusedBytes: number): void {
     const { group } = flow;
-    if (unusedBytes > 0) this.#giveBack(group, unusedBytes, this.#host.nowMs());
+    if (unusedBytes > 0) this.#purse.giveBack(group, unusedBytes, this.#host.nowMs());
     if (flow.queue !== null) {
       group.waiting.remove(flow);
       if (group.waiting.first === null) this.#leaveQueue(group);

@@ -1,6 +1,7 @@
 import type { Budget } from "./budget.js";
 import type { Group } from "./pacer-group.js";
-import { Lane, type LaneOptions, type Meter } from "./pacer-lane.js";
+import { Lane, type LaneOptions } from "./pacer-lane.js";
+import type { Meter } from "./pacer-purse.js";
 import { Queue } from "./pacer-queue.js";
 import { Wheel } from "./pacer-wheel.js";
 
@@ -105,12 +106,12 @@ export class Pacer {
     for (const lane of heldUp) serve(lane);
     // A lane that came short goes on where it was before the others have their next turns.
     const listed = [...short, ...served].filter((lane) => {
-      lane.isListed = lane.hasWaiting;
+      lane.isListed = lane.isActive;
       return lane.isListed;
     });
     this.#waiting = [...listed, ...this.#waiting];
     this.#isServing = false;
-    if (served.some((lane) => lane.hasWaiting)) this.#wakeUp(0);
+    if (served.some((lane) => lane.isActive)) this.#wakeUp(0);
     else if (this.#waiting.length > 0 || !this.#sleepers.isEmpty || this.#ahead.size > 0) this.#wakeUp(TICK_MS);
   }
 

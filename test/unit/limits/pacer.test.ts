@@ -34,6 +34,25 @@ for (const [title, options] of [
   });
 }
 
+t.test("few clients share evenly too, whatever is left when all have had their turns", async (t) => {
+  for (const count of [1, 2, 3, 5, 7]) {
+    for (const ratePerSecond of [MIB, 20 * MIB, 125 * MIB]) {
+      const { clock, lane: makeLane } = pacerWorld();
+      const lane = makeLane([new TestBudget(ratePerSecond)]);
+      const transfers = Array.from({ length: count }, (_, i) => new Transfer(lane, `${i}`, clock).start());
+      clock.advance(1_000);
+      ratesOf(transfers, 1);
+      clock.advance(10_000);
+      const rates = [...ratesOf(transfers, 10).values()];
+      const share = ratePerSecond / MIB / count;
+      t.ok(
+        rates.every((rate) => near(rate, share, share / 20)),
+        `${count} at ${ratePerSecond / MIB}: ${rates.map((rate) => rate.toFixed(2))}`,
+      );
+    }
+  }
+});
+
 t.test("never more than the rate and the burst has passed, in no span of time", async (t) => {
   fc.assert(
     fc.property(
@@ -240,6 +259,23 @@ t.test("where a budget never holds a whole turn, what there is passes", async (t
     for (const { passedBytes } of transfers) t.ok(passedBytes > MIB, `${passedBytes}`);
     for (const transfer of transfers) transfer.close();
   }
+});
+
+/** Of a worker that may take so much at once, and says so. */
+class SharedBudget extends TestBudget {
+  readonly mostAtOnce = 3_000;
+
+  override take(count: number, nowMs: number): number {
+    return count > this.mostAtOnce ? Number.POSITIVE_INFINITY : super.take(count, nowMs);
+  }
+}
+
+t.test("where a budget says how much it gives at once, turns are no longer, and the whole rate passes", async (t) => {
+  const { clock, lane: makeLane } = pacerWorld();
+  const lane = makeLane([new SharedBudget(MIB)]);
+  const transfers = ["a", "b"].map((group) => new Transfer(lane, group, clock).start());
+  clock.advance(10_000);
+  for (const { passedBytes } of transfers) t.ok(near(passedBytes / MIB, 5, 0.2), `${passedBytes / MIB} MiB`);
 });
 
 t.test("a look at ten thousand that wait asks no budget more than twice", async (t) => {
