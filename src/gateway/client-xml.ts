@@ -1,8 +1,8 @@
 import { encodePath } from "../core/target.js";
 import type { CompiledRoute } from "../route/compiled-route.js";
+import { escapeXml } from "./error-document.js";
 import { unescapeXml } from "./oss-error.js";
 import type { RequestContext } from "./request-context.js";
-import { escapeXml } from "./respond.js";
 
 /** Elements of OSS's documents that hold a key or the beginning of one (oss-semantics §11.8, multipart answers). */
 const KEY_ELEMENTS = /<(Key|Prefix|Marker|NextMarker|StartAfter|KeyMarker|NextKeyMarker|Location)>([^<]*)<\/\1>/g;

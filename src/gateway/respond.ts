@@ -1,105 +1,55 @@
 import type { Socket } from "node:net";
-import { type Denial, ERRORS, type ErrorCode, GatewayError, type OssAnswer } from "../core/errors.js";
+import { type Denial, ERRORS, type ErrorCode, GatewayError } from "../core/errors.js";
 import { addCorsHeaders } from "./cross-origin.js";
+import { errorHeaders, errorXml, escapeXml, type LocalAnswer } from "./error-document.js";
+import { templateOf } from "./refusal-template.js";
 import type { RequestContext } from "./request-context.js";
 
 /** How long a connection is read after its last answer, so that a client which still sends can read why it must stop. */
 const LINGER_IDLE_MS = 5_000;
 const LINGER_TOTAL_MS = 30_000;
 
-/** An error in OSS's own shape (oss-semantics §7.1), so that SDKs can parse it. */
-export interface ErrorDocument {
-  /** The `Code` element: OSS's name for the case. */
-  readonly code: string;
-  readonly message: string;
-  readonly requestId: string;
-  /** What the client addressed; echoed as OSS does. */
-  readonly hostId: string;
-  /** Further elements in order. */
-  readonly elements: readonly (readonly [element: string, text: string])[];
-}
-
-/** A local answer. */
-export interface LocalAnswer {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly requestId: string;
-  readonly hostId: string;
-  readonly oss?: OssAnswer | undefined;
-}
-
-/** The XML document of a local error. */
-export function errorXml({ code, message, requestId, hostId, oss }: LocalAnswer): string {
-  return ossErrorXml({
-    code: oss?.code ?? ERRORS[code].ossCode,
-    message,
-    requestId,
-    hostId,
-    elements: [...(oss?.elements ?? []), ...ecElements(oss?.ec ?? null), ["Gateway", `ossgate: ${code}`]],
-  });
-}
-
-/** The elements that an error code of the vendor's adds. */
-export function ecElements(ec: string | null): readonly (readonly [element: string, text: string])[] {
-  return ec === null ? [] : [["EC", ec]];
-}
-
-/** The XML document of an error. */
-export function ossErrorXml({ code, message, requestId, hostId, elements }: ErrorDocument): string {
-  const all = [
-    ["Code", code],
-    ["Message", message],
-    ["RequestId", requestId],
-    ["HostId", hostId],
-    ...elements,
-  ] as const;
-  const lines = all.map(([name, text]) => `  <${name}>${escapeXml(text)}</${name}>`);
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n${lines.join("\n")}\n</Error>\n`;
-}
-
-/** Text as it stands in an element. */
-export function escapeXml(text: string): string {
-  // XML 1.0 §2.2 has no way to write control characters, escaped or not.
-  return text
-    .replace(/[^\t\n\r\x20-\uffff]/g, "?")
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;");
-}
-
-/** The header lines of a local error but Content-Length; the code is there in words for HEAD and for people with curl. */
-export function errorHeaders({ code, message, requestId }: LocalAnswer): string[] {
-  return [
-    "Server",
-    "ossgate",
-    "Content-Type",
-    "application/xml",
-    "Cache-Control",
-    "no-store",
-    "x-oss-request-id",
-    requestId,
-    "x-ossgate-error",
-    code,
-    "x-ossgate-message",
-    message.replace(/[^\x20-\x7e]/g, "?"),
-  ];
-}
-
 /** Answers a refusal or a fault, once, if the head has not gone out yet. */
 export function respondError(ctx: RequestContext, error: GatewayError | Denial): void {
   ctx.noteError(error);
-  const denial = error instanceof GatewayError ? null : error;
-  // OSS's own id is what the vendor's support asks for, and all that a client learns of a signature that OSS refused.
-  const requestId = error.code === "UPSTREAM_AUTH_FAILED" ? (ctx.ossRequestId ?? ctx.requestId) : ctx.requestId;
-  const oss = denial?.oss;
-  const answer: LocalAnswer = { code: error.code, message: clientMessage(error), requestId, hostId: ctx.rawHost, oss };
-  const xml = errorXml(answer);
-  const headers = errorHeaders(answer);
-  if (denial?.headers !== undefined) headers.push(...denial.headers);
-  addOwnHeaders(ctx, headers);
+  if (error instanceof GatewayError) respondFault(ctx, error);
+  // One that was made for this request alone has no use for a template.
+  else if (Object.isFrozen(error)) respondRefusal(ctx, error);
+  else respondOnce(ctx, error);
+}
+
+function respondRefusal(ctx: RequestContext, denial: Denial): void {
+  const { status, headers, xml } = templateOf(denial);
+  const body = xml(ctx.requestId, escapeXml(ctx.rawHost));
+  sendError(ctx, { status, headers: [...headers, "x-oss-request-id", ctx.requestId], body });
+}
+
+function respondOnce(ctx: RequestContext, denial: Denial): void {
+  const { code, reason: message, oss, headers: more = [] } = denial;
+  const answer: LocalAnswer = { code, message, requestId: ctx.requestId, hostId: ctx.rawHost, oss };
+  const headers = [...errorHeaders(answer), ...more];
   if (oss !== undefined && oss.ec !== null) headers.push("x-oss-ec", oss.ec);
-  if (ctx.req.method === "HEAD") headers.push("x-oss-err", Buffer.from(xml).toString("base64"));
-  sendWhole(ctx, oss?.status ?? ERRORS[error.code].status, headers, xml);
+  sendError(ctx, { status: oss?.status ?? ERRORS[code].status, headers, body: errorXml(answer) });
+}
+
+function respondFault(ctx: RequestContext, error: GatewayError): void {
+  const { code } = error;
+  // OSS's own id is what the vendor's support asks for, and all that a client learns of a signature that OSS refused.
+  const requestId = code === "UPSTREAM_AUTH_FAILED" ? (ctx.ossRequestId ?? ctx.requestId) : ctx.requestId;
+  const answer: LocalAnswer = { code, message: clientMessage(error), requestId, hostId: ctx.rawHost };
+  sendError(ctx, { status: ERRORS[code].status, headers: errorHeaders(answer), body: errorXml(answer) });
+}
+
+interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: string;
+}
+
+function sendError(ctx: RequestContext, { status, headers, body }: ErrorAnswer): void {
+  addOwnHeaders(ctx, headers);
+  if (ctx.req.method === "HEAD") headers.push("x-oss-err", Buffer.from(body).toString("base64"));
+  sendWhole(ctx, status, headers, body);
 }
 
 /** What the route adds to errors of the gateway's own: a page must be able to read why. */
@@ -142,8 +92,7 @@ const UPSTREAM_FAULTS: Partial<Record<ErrorCode, string>> = {
 };
 
 /** What a client may know: the cause of an upstream's fault names addresses, and is for the operator's log. */
-function clientMessage(error: GatewayError | Denial): string {
-  if (!(error instanceof GatewayError)) return error.reason;
+function clientMessage(error: GatewayError): string {
   if (error.code === "UPSTREAM_AUTH_FAILED") {
     return "OSS refused the gateway's own signature or credentials. The gateway's log tells the cause under this request id.";
   }

@@ -8,8 +8,9 @@ import { readCallbackReport } from "../signing/callback-report.js";
 import { postCallback } from "../transport/application.js";
 import { BodyCollector } from "../transport/collect.js";
 import type { Exchange } from "../transport/exchange.js";
+import { errorHeaders } from "./error-document.js";
 import type { RequestContext } from "./request-context.js";
-import { errorHeaders, sendWhole } from "./respond.js";
+import { sendWhole } from "./respond.js";
 
 /** Callbacks of one route at a time: each may hold a body, and an answer of the application. */
 const MAX_IN_FLIGHT = 128;

@@ -2,6 +2,7 @@ import { GatewayError } from "../core/errors.js";
 import { type HeaderList, headerValue } from "../core/headers.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
 import { clientXml } from "./client-xml.js";
+import { ecElements, ossErrorXml } from "./error-document.js";
 import {
   isAuthFailure,
   isCredentialFailure,
@@ -11,7 +12,7 @@ import {
   toldElements,
 } from "./oss-error.js";
 import type { RequestContext } from "./request-context.js";
-import { ecElements, ossErrorXml, sendWhole } from "./respond.js";
+import { sendWhole } from "./respond.js";
 import { playlistAnswer } from "./serve-playlist.js";
 import { siteAnswerFor } from "./serve-site.js";
 import { type UpstreamAnswer, type WholeAnswer, withoutBodyHeaders, withoutFraming } from "./upstream-answer.js";

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
-import { errorHeaders, errorXml, linger } from "../gateway/respond.js";
+import { errorHeaders, errorXml } from "../gateway/error-document.js";
+import { linger } from "../gateway/respond.js";
 
 /** How many connections may be on their way out with an answer at a time; beyond that they are closed behind it. */
 const MAX_LINGERING = 256;

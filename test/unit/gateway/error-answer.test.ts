@@ -1,6 +1,6 @@
 import t from "tap";
 import { ERROR_CODES, ERRORS } from "../../../src/core/errors.js";
-import { errorHeaders, errorXml } from "../../../src/gateway/respond.js";
+import { errorHeaders, errorXml } from "../../../src/gateway/error-document.js";
 import { xmlText } from "../../support/raw-client.js";
 
 const answer = { code: "NO_ROUTE", message: "What to do.", requestId: "0".repeat(24), hostId: "g.test" } as const;
