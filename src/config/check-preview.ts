@@ -1,9 +1,11 @@
 import { type Path, quote } from "./problem.js";
-import type { Report, RouteDraft } from "./report.js";
+import type { ConfigDraft, Report, RouteDraft } from "./report.js";
 
 /** `preview`, `trusted` and the documents of a site (oss-semantics §1.4). */
-export function checkPreview(route: RouteDraft, index: number, report: Report): void {
+export function checkPreview(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
   checkDocuments(route, index, report);
+  // The host of an endpoint that is a URL may be a domain that is bound to the bucket, or an emulator.
+  if (draft.buckets?.[route.bucket ?? ""]?.endpoint instanceof URL) return;
   const { hostHeader, preview, trusted } = route;
   if (hostHeader === undefined || preview === undefined || trusted === undefined) return;
   warnAboutPreview({ hostHeader, preview, trusted }, ["routes", index], report);

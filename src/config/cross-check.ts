@@ -41,7 +41,7 @@ function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report
   checkSigning(route, index, draft, report);
   checkAccess(route, index, report);
   checkHls(route, index, report);
-  checkPreview(route, index, report);
+  checkPreview(route, index, draft, report);
   checkReferer(route, index, report);
   checkCors(route, index, report);
   checkResponseHeaders(route, index, report);

@@ -61,7 +61,9 @@ const OF_THE_OBJECT: ReadonlySet<string> = new Set([
   "x-content-type-options",
 ]);
 
-const PLAYLIST_TYPE = /^(?:application|audio)\/(?:vnd\.apple\.mpegurl|x-mpegurl|mpegurl)(?:[ \t]*;|$)/i;
+/** Of a list of types browsers take the last, so that nothing may follow but a charset. */
+const PLAYLIST_TYPE =
+  /^(?:application|audio)\/(?:vnd\.apple\.mpegurl|x-mpegurl|mpegurl)(?:[ \t]*;[ \t]*charset="?[\w-]+"?)?$/i;
 
 /** Comments of a playlist pass as they are: whatever it was stored as, a browser must not take it for a page. */
 function playlistType(upstream: string | undefined): string {

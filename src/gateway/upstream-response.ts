@@ -4,7 +4,7 @@ import type { ResponseFacts } from "../policy/response-rules.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import { parseQuery } from "../signing/canonical.js";
 import { addCorsHeaders } from "./cross-origin.js";
-import { beginsLikeHost } from "./public-location.js";
+import { beginsLikeHost, publicScheme } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
 
 /**
@@ -75,7 +75,7 @@ export function rewriteLocation(ctx: RequestContext, location: string): string {
   const host = hostOf(authority);
   if (host === null || !bucket.ownHosts.has(host)) return location;
   const path = clientPath(ctx, rest.startsWith("/") ? rest : `/${rest}`);
-  return path === null ? location : `${ctx.gateway.isTls ? "https" : "http"}://${ctx.rawHost}${path}`;
+  return path === null ? location : `${publicScheme(ctx)}://${ctx.rawHost}${path}`;
 }
 
 /** Whether a rewritten `Location` names nothing that is our side's: OSS's hosts, and paths that the client cannot reach. */
@@ -83,7 +83,7 @@ function isForClients(ctx: RequestContext, location: string, upstream: string): 
   const [, authority] = ABSOLUTE.exec(location) ?? [];
   const isBound = (ctx.route as CompiledRoute).rawKeyPrefix !== "";
   if (authority === undefined) {
-    return location.startsWith("/") && !location.startsWith("//") && !(isBound && location === upstream);
+    return location.startsWith("/") && !beginsLikeHost(location) && !(isBound && location === upstream);
   }
   const host = hostOf(authority);
   if (authority === ctx.rawHost) return !(isBound && location === upstream);

@@ -90,6 +90,7 @@ export class Lane implements GroupLane {
   serve(nowMs: number): boolean {
     this.#isSettling = this.#ring.first !== null;
     if (!this.#isSettling) {
+      this.#turnsLeft = 0;
       this.#notePending();
       return true;
     }

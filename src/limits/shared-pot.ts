@@ -44,7 +44,7 @@ export class SharedPot {
     this.#limiter = new RateLimiterRedis({
       storeClient: client,
       // Another size is another budget, as in `credit-root.ts`: machines that are configured otherwise share nothing.
-      keyPrefix: `${prefix}:${share.key}:${share.ratePerSecond}:${share.burst}`,
+      keyPrefix: `${prefix}:${share.key}:${share.ratePerSecond}:${share.burst}:${share.leastCredit}`,
       points: share.pot,
       duration: 1 / share.ratePerSecond,
       rejectIfRedisNotReady: true,

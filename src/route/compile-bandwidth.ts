@@ -134,13 +134,16 @@ function bytesPerSecond(
 }
 
 const BURST_S = 0.1;
+/** Of each sharer: two ticks of the pacer and a way to the server and back. Less, and one alone could not use the rate. */
+const LEAST_CREDIT_S = 0.03;
 const KIB = 1024;
 const MIN_BURST_BYTES = 16 * KIB;
 const MIN_TURN_BYTES = KIB;
-const MAX_TURN_BYTES = 64 * KIB;
+const MAX_TURN_BYTES = 256 * KIB;
 
 function byteSpec(key: string, ratePerSecond: number): BudgetSpec {
-  return { key, ratePerSecond, burst: Math.max(Math.ceil(ratePerSecond * BURST_S), MIN_BURST_BYTES), reserve: 0 };
+  const burst = Math.max(Math.ceil(ratePerSecond * BURST_S), MIN_BURST_BYTES);
+  return { key, ratePerSecond, burst, reserve: 0, leastCredit: Math.ceil(ratePerSecond * LEAST_CREDIT_S) };
 }
 
 /** Long turns cost less CPU per byte; where a rate is low, they would make the others wait for seconds. */

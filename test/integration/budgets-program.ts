@@ -18,11 +18,16 @@ export class TestProcess<Command> {
     return told;
   }
 
-  async answer(): Promise<unknown> {
-    for (;;) {
-      const [message] = (await once(this.child, "message")) as [{ readonly result?: unknown }];
-      if (message.result !== undefined) return message.result;
-    }
+  answer(): Promise<unknown> {
+    return new Promise((resolve) => {
+      // Not one `once` after the other: of two messages that come together the second would be missed.
+      const look = (message: { readonly result?: unknown }): void => {
+        if (message.result === undefined) return;
+        this.child.off("message", look);
+        resolve(message.result);
+      };
+      this.child.on("message", look);
+    });
   }
 
   async kill(): Promise<void> {

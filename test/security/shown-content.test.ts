@@ -25,6 +25,7 @@ t.test("a playlist that is stored as a page and carries script is no page to a b
     "application/xml",
     "text/html; charset=utf-8",
     "audio/mpegurl\t,text/html",
+    "application/vnd.apple.mpegurl;a, text/html",
   ];
   for (const [i, type] of types.entries())
     world.emulator.putObject(BUCKET, `${i}.m3u8`, body, { "Content-Type": type });
