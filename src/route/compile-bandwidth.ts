@@ -141,12 +141,12 @@ const MIN_BURST_BYTES = 16 * KIB;
 const MIN_TURN_BYTES = KIB;
 const MAX_TURN_BYTES = 256 * KIB;
 
-function byteSpec(key: string, ratePerSecond: number): BudgetSpec {
+export function byteSpec(key: string, ratePerSecond: number): BudgetSpec {
   const burst = Math.max(Math.ceil(ratePerSecond * BURST_S), MIN_BURST_BYTES);
   return { key, ratePerSecond, burst, reserve: 0, leastCredit: Math.ceil(ratePerSecond * LEAST_CREDIT_S) };
 }
 
 /** Long turns cost less CPU per byte; where a rate is low, they would make the others wait for seconds. */
-function turnBytesOf(ratePerSecond: number): number {
+export function turnBytesOf(ratePerSecond: number): number {
   return Math.min(Math.max(Math.floor(ratePerSecond * BURST_S), MIN_TURN_BYTES), MAX_TURN_BYTES);
 }
