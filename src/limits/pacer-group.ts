@@ -21,10 +21,6 @@ export class Group extends Queued<Group> {
   aheadBytes = 0;
   aheadUntilMs = 0;
   openFlows = 0;
-  /** The round of its lane in which it last had a turn; -1: it had none yet. */
-  turnRound = -1;
-  /** What it may still pass of that turn without waiting for the next round. */
-  rightBytes = 0;
   /** A budget of its own came short. */
   isAsleep = false;
   /** It has slept for what it wants: now a part of it will do. */
@@ -37,14 +33,11 @@ export class Group extends Queued<Group> {
     this.budgets = budgets;
   }
 
-  /**
-   * What a turn should take: what is still to pass of those that wait, `turnBytes` at most. Where nobody knows, only what
-   * is at hand: the rest would lie idle if it was the last.
-   */
+  /** What a turn should take: what is still to pass of those that wait, `turnBytes` at most. */
   wantedBytes(turnBytes: number): number {
     let wantedBytes = 0;
     for (let flow = this.waiting.first; flow !== null && wantedBytes < turnBytes; flow = flow.next) {
-      wantedBytes += flow.leftBytes === Number.POSITIVE_INFINITY ? flow.askedBytes : flow.leftBytes;
+      wantedBytes += flow.leftBytes;
     }
     return Math.min(wantedBytes, turnBytes);
   }

@@ -1,7 +1,6 @@
 import type { Budget } from "./budget.js";
 import type { Flow, FlowOptions } from "./pacer-flow.js";
 import { Group, type GroupLane, LaneFlow } from "./pacer-group.js";
-import { LeftGroups } from "./pacer-left.js";
 import { type Meter, Purse } from "./pacer-purse.js";
 import { Queue } from "./pacer-queue.js";
 
@@ -27,12 +26,8 @@ export interface LaneHost {
 /** A budget that came short is asked again at the latest after this time. */
 const MAX_WAIT_MS = 250;
 
-/** How many times a new round waits for those that go on with their turns: of 256 KiB, 16 KiB are at hand with TLS. */
-const PATIENCE = 20;
-
-/** What a turn need not be shorter than, and how many take longer ones at full length. */
-const SHORT_TURN_BYTES = 64 * 1024;
-const LONG_TURNS = 4;
+/** How many times a new round waits for those that are ahead: a chunk of 16 KiB, as TLS gives them, is a quarter turn. */
+const PATIENCE = 8;
 
 /** The flows that contend for the same budgets. */
 export class Lane implements GroupLane {
@@ -43,17 +38,11 @@ export class Lane implements GroupLane {
   readonly #purse: Purse;
   readonly #host: LaneHost;
   readonly #groups = new Map<string, Group>();
-  readonly #left = new LeftGroups();
   /** Groups that wait for their turn. */
   readonly #ring = new Queue<Group>();
-  /** Groups that ask anew and have something left of the turn of this round: they come first. */
-  readonly #entitled = new Queue<Group>();
-  #round = 0;
   #turnsLeft = 0;
   #aheadGroups = 0;
   #wasAhead = false;
-  /** Since the last look, one passed a part of its turn and has some left. */
-  #wasRightUsed = false;
   #patience = PATIENCE;
   #dueMs = 0;
   #isPending = false;
@@ -74,9 +63,7 @@ export class Lane implements GroupLane {
     let group = this.#groups.get(name);
     if (group === undefined) {
       group = new Group(name, this, this.#options.budgetsOfGroup?.(name) ?? []);
-      this.#left.comeBack(group);
       this.#groups.set(name, group);
-      for (const meter of this.#meters) meter.groups += 1;
     }
     group.openFlows += 1;
     return new LaneFlow(group, options);
@@ -84,11 +71,7 @@ export class Lane implements GroupLane {
 
   /** Whether there may be turns to give; those that wait for a budget of their own do not count. */
   get isActive(): boolean {
-    return this.#next !== null || this.#isSettling;
-  }
-
-  get #next(): Group | null {
-    return this.#entitled.first ?? this.#ring.first;
+    return this.#ring.first !== null || this.#isSettling;
   }
 
   /** Groups with an open flow. */
@@ -105,58 +88,38 @@ export class Lane implements GroupLane {
    * @returns whether it is for the next round; `false`: a budget of the lane came short
    */
   serve(nowMs: number): boolean {
-    this.#isSettling = this.#next !== null;
+    this.#isSettling = this.#ring.first !== null;
     if (!this.#isSettling) {
       this.#turnsLeft = 0;
-      this.#left.clear();
       this.#notePending();
       return true;
     }
-    if (this.#turnsLeft === 0 && this.#entitled.first === null) {
+    if (this.#turnsLeft === 0) {
       if (this.#awaitsAhead()) return true;
       this.#turnsLeft = this.#ring.size;
-      this.#round += 1;
     }
-    for (let group = this.#nextOfRound; group !== null; group = this.#nextOfRound) {
-      const isEntitled = group.queue === this.#entitled;
-      const turnBytes = isEntitled ? group.rightBytes : this.#turnBytes();
-      const takenBytes = this.#takeFor(group, group.wantedBytes(this.#purse.mostAtOnce(group, turnBytes)), nowMs);
+    for (let group = this.#ring.first; group !== null && this.#turnsLeft > 0; group = this.#ring.first) {
+      const turnBytes = this.#purse.mostAtOnce(group, this.#options.turnBytes);
+      const takenBytes = this.#takeFor(group, group.wantedBytes(turnBytes), nowMs);
       if (takenBytes === 0 && this.#purse.shortOf !== null) return false;
-      if (!isEntitled) this.#turnsLeft -= 1;
-      if (takenBytes > 0) this.#serveGroup(group, turnBytes, takenBytes, nowMs);
+      this.#turnsLeft -= 1;
+      if (takenBytes > 0) this.#serveGroup(group, takenBytes, nowMs);
     }
     this.#turnsLeft = 0;
     this.#notePending();
     return true;
   }
 
-  get #nextOfRound(): Group | null {
-    return this.#turnsLeft > 0 ? this.#next : this.#entitled.first;
-  }
-
-  /** Long turns cost less CPU per byte; where many take them, each would wait for long. */
-  #turnBytes(): number {
-    const { turnBytes } = this.#options;
-    let groups = 0;
-    for (const meter of this.#meters) groups = Math.max(groups, meter.groups);
-    if (groups <= LONG_TURNS || turnBytes <= SHORT_TURN_BYTES) return turnBytes;
-    return Math.max(SHORT_TURN_BYTES, Math.floor((turnBytes * LONG_TURNS) / groups));
-  }
-
   /** Whether others should first have what is left of their turns, and, when the last has had it, ask for the next. */
   #awaitsAhead(): boolean {
-    const awaits = this.#patience > 0 && (this.#aheadGroups > 0 || this.#wasAhead || this.#wasRightUsed);
+    const awaits = this.#patience > 0 && (this.#aheadGroups > 0 || this.#wasAhead);
     this.#patience = awaits ? this.#patience - 1 : PATIENCE;
     this.#wasAhead = this.#aheadGroups > 0;
-    this.#wasRightUsed = false;
     return awaits;
   }
 
-  #serveGroup(group: Group, turnBytes: number, takenBytes: number, nowMs: number): void {
-    group.queue?.remove(group);
-    group.turnRound = this.#round;
-    group.rightBytes = turnBytes - takenBytes;
-    if (group.rightBytes > 0) this.#wasRightUsed = true;
+  #serveGroup(group: Group, takenBytes: number, nowMs: number): void {
+    this.#ring.remove(group);
     group.aheadBytes = takenBytes;
     while (group.aheadBytes > 0 && group.waiting.first !== null) {
       const flow = group.waiting.first;
@@ -167,7 +130,7 @@ export class Lane implements GroupLane {
       flow.grant(grantedBytes);
     }
     if (group.waiting.first !== null) {
-      if (group.queue === null) this.#line(group);
+      if (group.queue === null) this.#ring.push(group);
     } else if (group.aheadBytes > 0) {
       this.#aheadGroups += 1;
       this.#host.watchAhead(group, nowMs);
@@ -189,7 +152,7 @@ export class Lane implements GroupLane {
   }
 
   #putToSleep(group: Group): void {
-    group.queue?.remove(group);
+    if (group.queue !== null) this.#ring.remove(group);
     group.hasWaited = true;
     group.isAsleep = true;
     this.#onRingLeft();
@@ -203,31 +166,9 @@ export class Lane implements GroupLane {
   }
 
   #enter(group: Group): void {
-    this.#line(group);
+    this.#ring.push(group);
     this.#notePending();
     this.#host.onWaiting(this);
-  }
-
-  /**
-   * Who has something left of its turn comes before those that wait for the next, for answers may be short and asked for
-   * one after the other: they would have to wait a whole round for each.
-   */
-  #line(group: Group): void {
-    if (this.#rightOf(group) === 0) {
-      this.#ring.push(group);
-      return;
-    }
-    if (this.#entitled.first === null) this.#dueMs = 0;
-    this.#entitled.push(group);
-  }
-
-  /** In each round, who had a turn in one before has one. */
-  #rightOf(group: Group): number {
-    if (group.turnRound >= 0 && group.turnRound !== this.#round) {
-      group.turnRound = this.#round;
-      group.rightBytes = this.#turnBytes();
-    }
-    return group.rightBytes;
   }
 
   #wait(meter: Meter, dueMs: number): void {
@@ -245,7 +186,7 @@ export class Lane implements GroupLane {
   }
 
   #onRingLeft(): void {
-    if (this.#next !== null) return;
+    if (this.#ring.first !== null) return;
     this.#endWait();
     this.#notePending();
   }
@@ -275,8 +216,12 @@ export class Lane implements GroupLane {
     const { group } = flow;
     if (group.aheadBytes > 0) return this.#useAhead(group, byteCount);
     const isFirst = group.waiting.first === null;
-    if (isFirst) {
-      const grantedBytes = this.#passNow(group, byteCount);
+    if (isFirst && this.#isFree()) {
+      const grantedBytes = this.#takeFor(
+        group,
+        Math.min(byteCount, this.#purse.mostAtOnce(group, this.#options.turnBytes)),
+        this.#host.nowMs(),
+      );
       if (grantedBytes > 0) return grantedBytes;
     }
     flow.askedBytes = byteCount;
@@ -284,25 +229,6 @@ export class Lane implements GroupLane {
     group.waiting.push(flow);
     if (isFirst && !group.isAsleep) this.#enter(group);
     return 0;
-  }
-
-  /** @returns what passes without waiting for a turn */
-  #passNow(group: Group, byteCount: number): number {
-    if (group.isAsleep) return 0;
-    const isFree = this.#isFree();
-    const mostBytes = isFree ? this.#turnBytes() : this.#mayUseRight() ? this.#rightOf(group) : 0;
-    if (mostBytes === 0) return 0;
-    const wantedBytes = Math.min(byteCount, this.#purse.mostAtOnce(group, mostBytes));
-    const grantedBytes = this.#takeFor(group, wantedBytes, this.#host.nowMs());
-    if (!isFree) {
-      group.rightBytes -= grantedBytes;
-      if (grantedBytes > 0 && group.rightBytes > 0) this.#wasRightUsed = true;
-    }
-    return grantedBytes;
-  }
-
-  #mayUseRight(): boolean {
-    return this.#entitled.first === null && !this.isHeldUp();
   }
 
   #useAhead(group: Group, byteCount: number): number {
@@ -341,14 +267,12 @@ export class Lane implements GroupLane {
     group.openFlows -= 1;
     if (group.openFlows > 0) return;
     this.#groups.delete(group.name);
-    for (const meter of this.#meters) meter.groups -= 1;
-    if (this.isActive) this.#left.leave(group);
     if (group.aheadBytes > 0) this.takeBackAhead(group, this.#host.nowMs());
   }
 
   #leaveQueue(group: Group): void {
     if (group.isAsleep) this.#host.leaveSleep(group);
-    else group.queue?.remove(group);
+    else if (group.queue !== null) this.#ring.remove(group);
     group.isAsleep = false;
     this.#onRingLeft();
   }

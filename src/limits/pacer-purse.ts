@@ -8,8 +8,6 @@ export interface Meter {
   heldBy: object | null;
   /** Lanes with somebody whose turn is to come; while there are any, nobody of another lane passes without one. */
   pendingLanes: number;
-  /** Of all lanes, those with an open flow. */
-  groups: number;
 }
 
 /** All that a group of a lane spends: what is its own, then what it shares with the others. */

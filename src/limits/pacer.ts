@@ -65,7 +65,7 @@ export class Pacer {
   #meter(budget: Budget): Meter {
     const known = this.#meters.get(budget);
     if (known !== undefined) return known;
-    const meter: Meter = { budget, heldBy: null, pendingLanes: 0, groups: 0 };
+    const meter: Meter = { budget, heldBy: null, pendingLanes: 0 };
     this.#meters.set(budget, meter);
     return meter;
   }

@@ -146,10 +146,7 @@ export function byteSpec(key: string, ratePerSecond: number): BudgetSpec {
   return { key, ratePerSecond, burst, reserve: 0, leastCredit: Math.ceil(ratePerSecond * LEAST_CREDIT_S) };
 }
 
-/**
- * Long turns cost less CPU per byte; where a rate is low, they would make the others wait for seconds. Half the burst at
- * most: while one waits for its turn to gather, what comes in for others must not be lost.
- */
+/** Long turns cost less CPU per byte; where a rate is low, they would make the others wait for seconds. */
 export function turnBytesOf(ratePerSecond: number): number {
-  return Math.min(Math.max(Math.floor((ratePerSecond * BURST_S) / 2), MIN_TURN_BYTES), MAX_TURN_BYTES);
+  return Math.min(Math.max(Math.floor(ratePerSecond * BURST_S), MIN_TURN_BYTES), MAX_TURN_BYTES);
 }

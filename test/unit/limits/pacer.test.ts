@@ -1,18 +1,8 @@
 import fc from "fast-check";
 import t from "tap";
 import type { Budget } from "../../../src/limits/budget.js";
-import type { Flow, Lane } from "../../../src/limits/pacer.js";
-import { turnBytesOf } from "../../../src/route/compile-bandwidth.js";
-import {
-  KIB,
-  MIB,
-  pacerWorld,
-  ratesOf,
-  TestBudget,
-  type TestClock,
-  Transfer,
-  type TransferOptions,
-} from "./pacer-world.js";
+import type { Flow } from "../../../src/limits/pacer.js";
+import { KIB, MIB, pacerWorld, ratesOf, TestBudget, Transfer, type TransferOptions } from "./pacer-world.js";
 
 const RATE = 20 * MIB;
 const TICK_MS = 10;
@@ -262,10 +252,8 @@ class LeasedBudget extends TestBudget {
 t.test("where a budget never holds a whole turn, what there is passes", async (t) => {
   const { clock, lane: makeLane } = pacerWorld();
   for (const isOwn of [false, true]) {
-    const makeBudget = (): Budget => new LeasedBudget(MIB, 16 * KIB);
-    const ofAll = [makeBudget()];
-    const ofEach = new Map(["a", "b"].map((group) => [group, [makeBudget()]]));
-    const lane = makeLane(isOwn ? [] : ofAll, { budgetsOfGroup: (group) => (isOwn ? (ofEach.get(group) ?? []) : []) });
+    const leased: Budget = new LeasedBudget(MIB, 16 * KIB);
+    const lane = makeLane(isOwn ? [] : [leased], { budgetsOfGroup: () => (isOwn ? [leased] : []) });
     const transfers = ["a", "b"].map((group) => new Transfer(lane, group, clock).start());
     clock.advance(10_000);
     for (const { passedBytes } of transfers) t.ok(passedBytes > MIB, `${passedBytes}`);
@@ -340,125 +328,4 @@ t.test("who asks anew or ends in the middle of a round disturbs no other", async
   for (const flow of flows.values()) flow.close();
   clock.advance(TICK_MS);
   t.equal(clock.pendingCount, 0);
-});
-
-/** Gets short answers one after the other, each over a flow of its own, as on a kept connection. */
-function askInALoop(
-  lane: Lane,
-  clock: TestClock,
-  { group, bytes, isLengthKnown, againMs }: ShortAnswers,
-  onPass: (byteCount: number) => void,
-): void {
-  const begin = (): void => {
-    let heldBytes = bytes;
-    const pass = (byteCount: number): void => {
-      onPass(byteCount);
-      heldBytes -= byteCount;
-      if (heldBytes > 0) return;
-      flow.close();
-      clock.schedule(begin, againMs);
-    };
-    const ask = (): void => {
-      while (heldBytes > 0) {
-        const granted = flow.ask(heldBytes, isLengthKnown ? heldBytes : Number.POSITIVE_INFINITY);
-        if (granted === 0) return;
-        pass(granted);
-      }
-    };
-    const flow = lane.open({
-      group,
-      onGrant(byteCount) {
-        pass(byteCount);
-        ask();
-      },
-    });
-    ask();
-  };
-  begin();
-}
-
-interface ShortAnswers {
-  readonly group: string;
-  readonly bytes: number;
-  readonly isLengthKnown: boolean;
-  readonly againMs: number;
-}
-
-for (const isLengthKnown of [true, false]) {
-  t.test(
-    `clients with short answers share evenly though one has a hundred connections, and use all; length ${
-      isLengthKnown ? "known" : "unknown"
-    }`,
-    async (t) => {
-      for (const [ratePerSecond, bytes, againMs] of [
-        [4 * MIB, 20_000, 1],
-        [4 * MIB, 20_000, 5],
-        [500 * KIB, 20_000, 20],
-        [500 * KIB, 2_000, 5],
-      ] as const) {
-        const { clock, lane: makeLane } = pacerWorld();
-        const lane = makeLane([new TestBudget(ratePerSecond)], { turnBytes: turnBytesOf(ratePerSecond) });
-        const passed = new Map<string, number>();
-        for (const group of ["a", "b", "c", ...Array.from({ length: 100 }, () => "greedy")]) {
-          askInALoop(lane, clock, { group, bytes, isLengthKnown, againMs }, (byteCount) => {
-            passed.set(group, (passed.get(group) ?? 0) + byteCount);
-          });
-        }
-        clock.advance(1_000);
-        passed.clear();
-        clock.advance(10_000);
-        const name = `${bytes} bytes at ${ratePerSecond / KIB} KiB/s`;
-        for (const [group, byteCount] of passed) {
-          const share = byteCount / 10 / ratePerSecond;
-          t.ok(near(share, 0.25, 0.02), `${name}: ${group} has ${share.toFixed(3)}`);
-        }
-        const used = sum(passed.values()) / 10 / ratePerSecond;
-        t.ok(near(used, 1, 0.02), `${name}: ${used.toFixed(3)} of all`);
-      }
-    },
-  );
-}
-
-t.test("who comes again before its turn is used up does not keep those out who wait for theirs", async (t) => {
-  const { clock, lane: makeLane } = pacerWorld();
-  const lane = makeLane([new TestBudget(MIB)]);
-  const waiting = new Transfer(lane, "waiting", clock).start();
-  let others = 0;
-  for (let i = 0; i < 200; i += 1) {
-    askInALoop(lane, clock, { group: `again${i % 50}`, bytes: 1_460, isLengthKnown: true, againMs: 1 }, (byteCount) => {
-      others += byteCount;
-    });
-  }
-  clock.advance(10_000);
-  const share = (10 * MIB) / 51;
-  t.ok(
-    waiting.passedBytes >= share / 2 && waiting.passedBytes <= 2 * share,
-    `${waiting.passedBytes} of ${share.toFixed(0)}`,
-  );
-  t.ok(near((waiting.passedBytes + others) / MIB, 10, 0.3));
-});
-
-t.test("many take shorter turns, so that nobody waits for long", async (t) => {
-  const { clock, lane: makeLane } = pacerWorld();
-  for (const [groups, turnBytes] of [
-    [4, 256 * KIB],
-    [8, 128 * KIB],
-    [100, 64 * KIB],
-  ] as const) {
-    const lane = makeLane([new TestBudget(RATE)], { turnBytes: 256 * KIB });
-    const transfers = Array.from({ length: groups }, (_, i) => new Transfer(lane, `${i}`, clock, { chunkBytes: MIB }));
-    for (const transfer of transfers) transfer.start();
-    clock.advance(2_000);
-    const largest = new Map<Transfer, number>();
-    for (let ms = 0; ms < 6_000; ms += 1) {
-      const before = transfers.map(({ passedBytes }) => passedBytes);
-      clock.advance(1);
-      for (const [i, transfer] of transfers.entries()) {
-        const step = transfer.passedBytes - (before[i] as number);
-        largest.set(transfer, Math.max(largest.get(transfer) ?? 0, step));
-      }
-    }
-    t.equal(Math.max(...largest.values()), turnBytes, `${groups} clients`);
-    for (const transfer of transfers) transfer.close();
-  }
 });
