@@ -101,3 +101,15 @@ t.test("slots are each machine's own", NEEDS_REDIS, async (t) => {
   t.equal(two.slots("a", 1).take(0), true);
   t.equal(two.slotsPerClient("b", 1)("192.0.2.1").take(0), true);
 });
+
+t.test("machines that are configured otherwise share nothing, though the key is the same", NEEDS_REDIS, async (t) => {
+  const redis = await startRedis(t);
+  const [one, two] = [await connect(t, redis), await connect(t, redis)];
+  const spec = { key: "route/a/requests", ratePerSecond: 0.001, burst: 20, reserve: 0 };
+  const [small, large] = [one.rate(spec), two.rate({ ...spec, burst: 400 })];
+  const now = () => performance.now();
+  const ofLarge = await takeFor(200, () => large.takeUpTo(5, now()));
+  const ofSmall = await takeFor(200, () => small.takeUpTo(5, now()));
+  t.ok(ofSmall >= 15 && ofSmall <= 20, `${ofSmall} of 20, after the other took its own`);
+  t.ok(ofLarge > 200 && ofLarge <= 400, `${ofLarge} of 400`);
+});
