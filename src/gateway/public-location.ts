@@ -35,8 +35,9 @@ function portOf(rawHost: string): string {
 /** `https` behind a proxy that ends TLS and says so, when it is one of the trusted. */
 export function publicScheme({ gateway, req }: RequestContext): "http" | "https" {
   if (gateway.isTls) return "https";
+  if (gateway.trustedProxies === null) return "http";
   const { socket, rawHeaders } = req;
-  const isBelieved = gateway.trustedProxies?.has(canonicalClient(peerOf(socket))) === true;
+  const isBelieved = gateway.trustedProxies.has(canonicalClient(peerOf(socket)));
   return isBelieved && headerValues(rawHeaders, "x-forwarded-proto").join().toLowerCase() === "https"
     ? "https"
     : "http";

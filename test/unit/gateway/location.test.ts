@@ -16,7 +16,7 @@ function rewritten(location: string, given: Given = {}): string {
   const ctx = {
     rawHost,
     strippedPrefix,
-    gateway: { isTls },
+    gateway: { isTls, trustedProxies: null },
     route: { rawKeyPrefix },
     bucket: { ownHosts: new Set([OWN, "img.example.com"]) },
   };
