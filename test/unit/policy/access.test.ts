@@ -265,7 +265,7 @@ function* askedSituations(): Generator<AskedSituation> {
           }
 }
 
-/** The rule in the words again, of all five members. */
+/** The rule again, in other words, of all five members. */
 function isAdmittedAfterAsking(situation: AskedSituation): boolean {
   const { rules, address, asked, link, isSignatureVerified } = situation;
   const members: readonly (readonly [isThere: boolean, isContent: boolean])[] = [
