@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from "node:net";
-import type { SocketAddress } from "./gateway-config.js";
+import type { ListenAddress, SocketAddress } from "./gateway-config.js";
 import { Refusal } from "./refusal.js";
 
 /** What every ECS instance asks for its credentials; a gateway that can be pointed there hands them out. */
@@ -47,8 +47,6 @@ const SOCKET_ADDRESS = 'an address and a port, 0.0.0.0:80 or "[::]:80"';
 
 /** `ip:port` or `[ipv6]:port`. */
 export function parseSocketAddress(text: string): SocketAddress | Refusal {
-  if (text.startsWith("systemd:"))
-    return new Refusal(SOCKET_ADDRESS, "This version does not take sockets from systemd yet.");
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text);
   if (match === null) return new Refusal(SOCKET_ADDRESS, socketAddressHint(text));
   const [, bracketed, plain = "", portText] = match;
@@ -57,6 +55,15 @@ export function parseSocketAddress(text: string): SocketAddress | Refusal {
   if (bracketed !== undefined && !isIPv6(bracketed)) return new Refusal("an IPv6 address in the brackets");
   if (bracketed === undefined && isIP(plain) === 0) return new Refusal(SOCKET_ADDRESS, socketAddressHint(text));
   return { host: canonicalIp(bracketed ?? plain) ?? plain, port };
+}
+
+/** `systemd:NAME`; systemd allows any text without colons and control characters as a name, 255 bytes at most. */
+export function parseSystemdName(text: string, expected: string): ListenAddress | Refusal {
+  const systemd = text.slice("systemd:".length);
+  if (!/^[\x21-\x39\x3b-\x7e]{1,255}$/.test(systemd)) {
+    return new Refusal(expected, "NAME is the FileDescriptorName= of a socket unit.");
+  }
+  return { host: "", port: 0, systemd };
 }
 
 function socketAddressHint(text: string): string {

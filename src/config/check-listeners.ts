@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { addressesOverlap, formatSocketAddress } from "./address.js";
-import type { SocketAddress } from "./gateway-config.js";
+import type { ListenAddress, SocketAddress } from "./gateway-config.js";
 import type { ConfigDraft, Report } from "./report.js";
 import { isLoopback } from "./values-credentials.js";
 
@@ -67,8 +67,10 @@ function checkAdmin(draft: ConfigDraft, report: Report): void {
   });
 }
 
-function overlap(a: SocketAddress | undefined, b: SocketAddress | undefined): boolean {
-  return a !== undefined && b !== undefined && addressesOverlap(a, b);
+function overlap(a: ListenAddress | undefined, b: ListenAddress | SocketAddress | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  const [first, second] = [a.systemd, "systemd" in b ? b.systemd : null];
+  return first === null && second === null ? addressesOverlap(a, b) : first === second;
 }
 
 function overlapHint(where: string, address: SocketAddress | undefined): string {

@@ -12,6 +12,8 @@ export interface AllowConfig {
   /** Names and passwords of a file. */
   readonly basic: { readonly file: string; readonly realm: string } | null;
   readonly forwardAuth: ForwardAuthConfig | null;
+  /** Subjects of client certificates, `CN=partner.example.com` or `*` for each that an authority vouches for; empty: no member. */
+  readonly certificates: readonly string[];
 }
 
 /** Asks an HTTP service whether a request may pass: 2xx says yes. */

@@ -1,21 +1,27 @@
 import type { AllowConfig } from "./gateway-config-access.js";
 import type { CredentialsConfig, SecretRef } from "./gateway-config-credentials.js";
 import type { AccountQuotaConfig, BudgetConfig, LimitsConfig, QuotaConfig } from "./gateway-config-limits.js";
+import type { AdminConfig, ListenerConfig } from "./gateway-config-listeners.js";
 import type { CorsConfig, RefererConfig } from "./gateway-config-policies.js";
 
 export type * from "./gateway-config-access.js";
 export type * from "./gateway-config-credentials.js";
 export type * from "./gateway-config-limits.js";
+export type * from "./gateway-config-listeners.js";
 export type * from "./gateway-config-policies.js";
 
 /** The checked configuration: what the rest of the program sees of the file. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
   readonly listeners: readonly ListenerConfig[];
-  readonly admin: {
-    readonly address: SocketAddress;
-    /** Guards `POST /sign` and `POST /policy`; `null`: they are off. */
-    readonly bearerSecret: SecretRef | null;
+  readonly admin: AdminConfig;
+  /** Processes that serve clients; `auto`: one for each core. */
+  readonly workers: number | "auto";
+  readonly metrics: {
+    /** Other exporters' names that are shown besides ours; `null`: none. */
+    readonly compat: "vts" | null;
   };
+  /** What ACME's HTTP challenges are answered from; `null`: they are requests like others. */
+  readonly acmeChallengeDirectory: string | null;
   readonly log: LogConfig;
   readonly limits: LimitsConfig;
   /** CIDRs and single addresses whose X-Forwarded-For and PROXY header are believed. */
@@ -29,23 +35,17 @@ export interface GatewayConfig {
   readonly routes: readonly RouteConfig[];
 }
 
-export interface SocketAddress {
-  /** IPv4 or IPv6 literal without brackets. */
-  readonly host: string;
-  /** 0 to 65535; 0 takes any free port. */
-  readonly port: number;
-}
-
-export interface ListenerConfig {
-  readonly name: string;
-  readonly address: SocketAddress;
-  /** Connections from trusted proxies begin with a PROXY header, v1 or v2. */
-  readonly proxyProtocol: boolean;
-}
-
 interface LogConfig {
   readonly level: "debug" | "info" | "warn" | "error";
-  readonly access: { readonly format: "json" | "off" };
+  /** `stderr`, `journald` (standard error with priorities) or the absolute path of a file. */
+  readonly output: string;
+  readonly access: {
+    readonly format: "json" | "combined" | "off";
+    /** `stdout`, `journald` (standard output with priorities) or the absolute path of a file. */
+    readonly output: string;
+    /** Whether signatures, security tokens and link tokens stand in it. */
+    readonly unmasked: boolean;
+  };
 }
 
 export type EndpointKind = "internal" | "public" | "accelerate" | "dualStack";
@@ -118,6 +118,11 @@ export interface RouteConfig {
   readonly limits: { readonly bodySizeBytes: number; readonly budget: BudgetConfig | null };
   /** The lowest is shed first. */
   readonly priority: number;
+  /** Plain HTTP is answered with a redirect to https. */
+  readonly httpsRedirect: boolean;
+  readonly httpsPort: number;
+  /** The value of `Strict-Transport-Security` over TLS; `null`: none. */
+  readonly hsts: string | null;
   /** Lower case names that are not sent upstream. */
   readonly requestHeaders: { readonly remove: readonly string[] };
   readonly responseHeaders: {

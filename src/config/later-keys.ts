@@ -1,10 +1,5 @@
 /** Keys of the file's shape that a later version will have: the section's path without indexes and aliases → its keys. */
-const LATER_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["", ["workers"]],
-  ["listeners[]", ["tls"]],
-  ["buckets.*", ["fallback"]],
-  ["routes[].allow", ["certificates"]],
-]);
+const LATER_KEYS: ReadonlyMap<string, readonly string[]> = new Map([["buckets.*", ["fallback"]]]);
 
 /** @param section see {@link sectionOf} */
 export function isLaterKey(section: string, key: string): boolean {

@@ -150,6 +150,16 @@ const allowKeys = {
   forwardAuth: optional(forwardAuth, "no member", "An HTTP service that is asked: 2xx lets the request pass.", {
     url: "http://127.0.0.1:9000/auth",
   }),
+  certificates: optional(
+    listOf(
+      textLeaf({ type: "subject", expected: policies.SUBJECT_EXPECTED, parse: policies.parseSubject }),
+      "subjects of client certificates",
+      1,
+    ),
+    "no member",
+    'Client certificates of `tls.clientCaFile`, by their subject: all that is written must stand in it, and `"*"` takes each.',
+    ["CN=partner.example.com"],
+  ),
 };
 
 export const allowSchema = mapOf(allowKeys, (input) => clientsHint(input, "{ anyone: true }"));

@@ -6,6 +6,7 @@ import { answerKeys } from "./schema-answers.js";
 import { corsSchema } from "./schema-cors.js";
 import { name, optional, reference, required, withDefault } from "./schema-keys.js";
 import { budgetKeys } from "./schema-limits.js";
+import { tlsKeys } from "./schema-listeners.js";
 import { refererSchema } from "./schema-referer.js";
 import { hlsSchema, signSchema } from "./schema-signing.js";
 import { secretRef } from "./secret-ref.js";
@@ -198,6 +199,7 @@ export const routeSchema = mapOf({
     { rules: [{ allowedOrigins: ["https://www.example.com"], allowedMethods: ["GET"] }] },
   ),
   ...answerKeys,
+  ...tlsKeys,
   requestHeaders: withDefault(
     mapOf({
       remove: withDefault(

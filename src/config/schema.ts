@@ -4,10 +4,12 @@ import { duration, listOf, mapOf, oneOf, size, textLeaf, wholeNumber, yesOrNo } 
 import { network } from "./schema-access.js";
 import { bucketSchema } from "./schema-buckets.js";
 import { credentialsSchema } from "./schema-credentials.js";
-import { mapByName, name, optional, required, withDefault } from "./schema-keys.js";
+import { mapByName, optional, required, withDefault } from "./schema-keys.js";
 import { accountQuota, sharedKeys } from "./schema-limits.js";
+import { acmeChallengeDirectory, listener, workers } from "./schema-listeners.js";
 import { routeSchema } from "./schema-routes.js";
 import { secretRef } from "./secret-ref.js";
+import { parseLogOutput } from "./values.js";
 
 /**
  * The one source of the configuration's types, defaults, reference and JSON Schema; its parts stand in `schema-*.ts`.
@@ -22,33 +24,30 @@ const socketAddress = () =>
     parse: parseSocketAddress,
   });
 
-const listener = mapOf({
-  name: required(name(), "What routes call this listener.", "web"),
-  address: required(
-    socketAddress(),
-    "Where it listens: `ip:port` or, in quotes, `[ipv6]:port`. `[::]` takes IPv4 too. Port 0 takes any free port.",
-    "0.0.0.0:80",
-  ),
-  proxyProtocol: withDefault(
-    yesOrNo(),
-    false,
-    "Whether connections from `trustedProxies` begin with a PROXY header, v1 or v2, which names the client.",
-  ),
-});
-
 const admin = mapOf({
   address: withDefault(
     socketAddress(),
     "127.0.0.1:9180",
-    "Where `/metrics`, `/healthz`, `/readyz` and `/tops` are served. It may not overlap a listener, because clients must not reach it.",
+    "Where `/metrics`, `/status`, `/healthz`, `/readyz` and the other pages for operators are served. It may not overlap a listener, because clients must not reach it. With any but a loopback address `bearerSecret` is needed.",
   ),
   bearerSecret: optional(
     secretRef(),
     "`POST /sign` and `POST /policy` are off",
-    "Guards `POST /sign` and `POST /policy`, which make links, presigned URLs and upload forms: who asks sends it as `Authorization: Bearer …`.",
+    "Opens `POST /sign` and `POST /policy`, which make links, presigned URLs and upload forms: who asks sends it as `Authorization: Bearer …`. Where `address` is no loopback address, everything but `/healthz` and `/readyz` needs it.",
     { env: "OSSGATE_ADMIN_SECRET" },
   ),
+  readerSecret: optional(
+    secretRef(),
+    "`bearerSecret` alone does",
+    "Opens the pages and metrics, and nothing that signs or changes: for Prometheus.",
+    { env: "OSSGATE_READER_SECRET" },
+  ),
 });
+
+const logOutput = (stream: "stdout" | "stderr") => {
+  const expected = `${stream}, journald, or the absolute path of a file`;
+  return textLeaf({ type: "path", expected, parse: parseLogOutput(stream, expected) });
+};
 
 const log = mapOf({
   level: withDefault(
@@ -56,12 +55,28 @@ const log = mapOf({
     "info",
     "The least important messages that are written.",
   ),
+  output: withDefault(
+    logOutput("stderr"),
+    "stderr",
+    "Where they go. `journald` is standard error with the priorities that systemd reads; a file is opened again on SIGUSR2.",
+  ),
   access: withDefault(
     mapOf({
       format: withDefault(
-        oneOf(["json", "off"], { later: ["combined"] }),
+        oneOf(["json", "combined", "off"]),
         "json",
-        "The access log: one JSON object for each request on stdout, or none.",
+        "One JSON object for each request, a line as NGINX's `combined` has it, or none.",
+      ),
+      output: withDefault(
+        logOutput("stdout"),
+        "stdout",
+        "Where it goes. `journald` is standard output with the priorities that systemd reads; a file is opened again on SIGUSR2.",
+        "/var/log/ossgate/access.log",
+      ),
+      unmasked: withDefault(
+        yesOrNo(),
+        false,
+        "Signatures, security tokens and link tokens are written out, in targets and referers. Whoever reads the log can use them.",
       ),
     }),
     {},
@@ -95,7 +110,7 @@ const limits = mapOf({
   shutdownTimeout: withDefault(
     duration({ min: "0s", max: "24h", example: "30s" }),
     "30s",
-    "How long running requests may still take after SIGTERM.",
+    "How long running requests may still take, and idle connections may still ask, after SIGTERM.",
   ),
   ...sharedKeys,
 });
@@ -109,7 +124,21 @@ export const configSchema = mapOf({
     "Proxies whose `X-Forwarded-For` and PROXY header are believed; everybody else's change nothing. Their `X-Forwarded-Proto` is believed too, for redirects and `forwardAuth`. Without this, all clients behind a load balancer are one client to `perClient`, `allow`, `deny` and links.",
     ["10.0.0.0/8"],
   ),
+  workers,
   log: withDefault(log, {}, "Logs."),
+  metrics: withDefault(
+    mapOf({
+      compat: optional(
+        oneOf(["vts"]),
+        "none",
+        "`vts`: the names that nginx-module-vts has are shown too, for dashboards that chart them.",
+        "vts",
+      ),
+    }),
+    {},
+    "What Prometheus scrapes.",
+  ),
+  acmeChallengeDirectory,
   limits: withDefault(limits, {}, "Limits of the whole gateway."),
   quotas: withDefault(
     mapByName(accountQuota, "a map of accounts by names of yours"),

@@ -9,6 +9,7 @@ import type {
 } from "./gateway-config.js";
 import type { ParsedConfig } from "./schema.js";
 import { toAccountQuota, toBudget, toQuota } from "./to-limits.js";
+import { toHsts, toListener } from "./to-listeners.js";
 import { toCors, toReferer, toResponseHeaders } from "./to-policies.js";
 
 type ParsedCredentials = ParsedConfig["credentials"][string];
@@ -23,12 +24,19 @@ export function toGatewayConfig(parsed: ParsedConfig): GatewayConfig {
   const buckets = Object.entries(parsed.buckets).map(([alias, bucket]) => [alias, toBucket(alias, bucket)] as const);
   const aliases = Object.keys(parsed.buckets);
   return freezeDeep({
-    listeners: parsed.listeners,
+    listeners: parsed.listeners.map(toListener),
+    workers: parsed.workers,
+    metrics: { compat: parsed.metrics.compat ?? null },
+    acmeChallengeDirectory: parsed.acmeChallengeDirectory ?? null,
     trustedProxies: parsed.trustedProxies,
     quotas: new Map(
       Object.entries(parsed.quotas).map(([name, quota]) => [name, freezeDeep(toAccountQuota(quota, aliases))]),
     ),
-    admin: { address: parsed.admin.address, bearerSecret: parsed.admin.bearerSecret ?? null },
+    admin: {
+      address: parsed.admin.address,
+      bearerSecret: parsed.admin.bearerSecret ?? null,
+      readerSecret: parsed.admin.readerSecret ?? null,
+    },
     log: parsed.log,
     limits: {
       headerSizeBytes: limits.headerSize,
@@ -114,6 +122,9 @@ function toRoute(route: ParsedRoute): RouteConfig {
     trusted: route.trusted,
     indexDocument: route.indexDocument ?? null,
     errorDocument: route.errorDocument ?? null,
+    httpsRedirect: route.httpsRedirect,
+    httpsPort: route.httpsPort,
+    hsts: route.hsts === undefined ? null : toHsts(route.hsts),
     referer: route.referer === undefined ? null : toReferer(route.referer),
     cors: route.cors === undefined ? null : toCors(route.cors),
   };
@@ -133,7 +144,7 @@ function toTarget({ bucket, buckets, callback }: ParsedRoute): RouteConfig["targ
 
 function toAllow(allow: ParsedRoute["allow"]): AllowConfig | null {
   if (allow === undefined) return null;
-  const { anyone, clients = [], links, signatures, basic = null, forwardAuth } = allow;
+  const { anyone, clients = [], links, signatures, basic = null, forwardAuth, certificates = [] } = allow;
   return {
     anyone,
     clients,
@@ -141,6 +152,7 @@ function toAllow(allow: ParsedRoute["allow"]): AllowConfig | null {
     signatures,
     basic,
     forwardAuth: forwardAuth === undefined ? null : toForwardAuth(forwardAuth),
+    certificates,
   };
 }
 

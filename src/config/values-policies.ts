@@ -194,3 +194,13 @@ export function parseAskedHeader(text: string): string | Refusal {
   if (!NOT_ASKED_WITH.test(name) && !HOP_BY_HOP.has(name)) return name;
   return new Refusal(ASKED_EXPECTED, "The gateway writes this one itself, or it belongs to one connection.");
 }
+
+export const SUBJECT_EXPECTED =
+  'the subject of a certificate such as CN=partner.example.com or O=Example/CN=partner, or "*"';
+
+/** `NAME=value`, several with `/` between; values are compared as they stand. */
+export function parseSubject(text: string): string | Refusal {
+  if (text === "*") return text;
+  const isSubject = text.split("/").every((part) => /^[A-Za-z][A-Za-z0-9.]*=[^=\p{Cc}]+$/u.test(part.trim()));
+  return isSubject ? text : new Refusal(SUBJECT_EXPECTED);
+}

@@ -121,6 +121,16 @@ export function parseFilePath(expected: string): (text: string) => string | Refu
   };
 }
 
+/** `stdout` or `stderr`, `journald`, or an absolute path. */
+export function parseLogOutput(stream: "stdout" | "stderr", expected: string): (text: string) => string | Refusal {
+  return (text) => {
+    if (text === stream || text === "journald") return text;
+    if (text.startsWith("syslog")) return new Refusal(expected, "journald hands lines on to syslog.");
+    const isPath = text.startsWith("/") && !text.endsWith("/") && !text.includes("\0");
+    return isPath ? text : new Refusal(expected);
+  };
+}
+
 export const parsePemPath = parseFilePath("the path of a PEM file");
 
 /** For keys whose values are names of other things. */

@@ -2,19 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from "node:net";
 import type { SocketAddress } from "../config/gateway-config.js";
 import { hostOf } from "../core/host.js";
-import { type AdminIssuer, isIssuePath, refuseAsOff, serveIssue } from "./admin-issue.js";
-
-/** What the admin listener shows. */
-export interface AdminSource {
-  /** Prometheus text and its content type. */
-  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Why the gateway is not ready, in words; empty when it is. */
-  problems(): readonly string[];
-  /** What is seen most and is no metric, since clients choose it; what JSON can hold. */
-  tops?(): unknown;
-  /** Serves `POST /sign` and `POST /policy`; absent or `null`: they are off. */
-  readonly issuer?: AdminIssuer | null;
-}
+import { isIssuePath, refuseAsOff, serveIssue } from "./admin-issue.js";
+import type { AdminSource } from "./admin-source.js";
 
 /**
  * The listener for operators and applications: `/metrics`, `/healthz`, `/readyz`, `/tops`, and `POST /sign` and
@@ -62,7 +51,7 @@ export class AdminListener {
       case "/healthz":
         return answer(res, 200, "ok\n");
       case "/readyz": {
-        const problems = this.#source.problems();
+        const problems = await this.#source.problems();
         return answer(
           res,
           problems.length === 0 ? 200 : 503,
@@ -74,7 +63,7 @@ export class AdminListener {
         return answer(res, 200, body, contentType);
       }
       case "/tops":
-        return answer(res, 200, `${JSON.stringify(this.#source.tops?.() ?? {})}\n`, "application/json");
+        return answer(res, 200, `${JSON.stringify(this.#source.tops())}\n`, "application/json");
       default:
         return answer(res, 404, issuer == null ? PATHS : PATHS_WITH_ISSUER);
     }

@@ -46,7 +46,7 @@ const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
 const FLUSH_MS = 200;
 
 /** An access log that writes JSON lines to a file descriptor, or to nowhere for `off`. */
-export function createAccessLog(format: "json" | "off", stats: Stats, fd = 1): AccessLog {
+export function createAccessLog(format: "json" | "combined" | "off", stats: Stats, fd = 1): AccessLog {
   if (format === "off") return { write: () => {}, close: async () => {} };
   // sonic-boom drops a write that would put it further behind than this, and says so.
   const sink = destination({ fd, sync: false, minLength: 1, maxLength: MAX_BEHIND_BYTES, contentMode: "buffer" });

@@ -6,6 +6,7 @@ import type { Emulator } from "../../src/emulator/index.js";
 import type { UploadForm } from "../../src/issue/upload-form.js";
 import { AdminListener } from "../../src/server/admin.js";
 import type { AdminIssuer } from "../../src/server/admin-issue.js";
+import { adminSource } from "../support/admin-source.js";
 import { startEmulator, startGateway, type TestGateway } from "../support/gateway.js";
 import { makeIssuer } from "../unit/issue/issuer.js";
 
@@ -215,14 +216,12 @@ t.test("the callback of a form is the gateway's own route", async (t) => {
 async function startAdmin(t: Tap, issuer: Partial<AdminIssuer> | null = {}): Promise<string> {
   const admin = new AdminListener(
     { host: "127.0.0.1", port: 0 },
-    {
-      metrics: async () => ({ contentType: "text/plain", body: "" }),
-      problems: () => [],
+    adminSource({
       issuer:
         issuer === null
           ? null
           : { issuer: makeIssuer(), bearerSecret: new Secret("ein Schlüssel für alle"), ...issuer },
-    },
+    }),
   );
   const { port } = await admin.listen();
   t.teardown(() => admin.close());

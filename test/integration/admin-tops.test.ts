@@ -2,6 +2,7 @@ import { request } from "node:http";
 import t, { type Test as Tap } from "tap";
 import { AdminListener } from "../../src/server/admin.js";
 import { Stats } from "../../src/telemetry/stats.js";
+import { adminSource } from "../support/admin-source.js";
 import { BUCKET, relay, startRelay } from "../support/relay-world.js";
 
 interface Answer {
@@ -11,10 +12,7 @@ interface Answer {
 }
 
 async function startAdmin(t: Tap, stats: Stats) {
-  const admin = new AdminListener(
-    { host: "127.0.0.1", port: 0 },
-    { metrics: async () => ({ contentType: "", body: "" }), problems: () => [], tops: () => stats.tops() },
-  );
+  const admin = new AdminListener({ host: "127.0.0.1", port: 0 }, adminSource({ stats }));
   const { port } = await admin.listen();
   t.teardown(() => admin.close());
   return (path: string, method = "GET", host = "localhost"): Promise<Answer> =>

@@ -1,0 +1,27 @@
+import type { ListenAddress, SocketAddress } from "../config/gateway-config.js";
+
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there already; stop it or choose another port",
+  EACCES:
+    "ports below 1024 need the right to bind them; run as root, grant CAP_NET_BIND_SERVICE, or choose a higher port",
+  EADDRNOTAVAIL: "this machine has no such address",
+};
+
+/** @throws Error one sentence about an address that cannot be had */
+export async function listenOrExplain<T>(
+  what: string,
+  address: SocketAddress | ListenAddress,
+  listen: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen();
+  } catch (cause) {
+    const { code = "", message } = cause as NodeJS.ErrnoException;
+    throw new Error(`${what}: cannot listen on ${shown(address)}: ${LISTEN_HINTS[code] ?? message}`, { cause });
+  }
+}
+
+function shown(address: SocketAddress | ListenAddress): string {
+  if ("systemd" in address && address.systemd !== null) return `systemd:${address.systemd}`;
+  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

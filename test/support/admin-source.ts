@@ -1,0 +1,24 @@
+import type { AdminSource } from "../../src/server/admin-source.js";
+import { Stats } from "../../src/telemetry/stats.js";
+
+/** What an admin listener shows of a gateway that does nothing; what a test looks at is its own. */
+export function adminSource(own: Partial<AdminSource> = {}): AdminSource {
+  const stats = own.stats ?? new Stats(1);
+  const unused = (): never => {
+    throw new Error("this test's admin listener has no such thing");
+  };
+  return {
+    metrics: async () => ({ contentType: "text/plain", body: "" }),
+    collect: async () => [],
+    stats,
+    version: "0.0.0-test",
+    problems: async () => [],
+    tops: () => stats.tops(),
+    config: unused,
+    runtime: unused,
+    reload: unused,
+    upgrade: unused,
+    issuer: null,
+    ...own,
+  };
+}
