@@ -1,39 +1,14 @@
 import { destination } from "pino";
+import type { AccessEntry } from "./access-entry.js";
+import { combinedLine } from "./access-log-combined.js";
 import type { Stats } from "./stats.js";
 
-/** One line of the access log. Times in milliseconds, sizes in bytes; absent values are left out. */
-export interface AccessEntry {
-  readonly requestId: string;
-  readonly client: string;
-  readonly host: string;
-  readonly method: string;
-  /** Signature parameters masked. */
-  readonly target: string;
-  readonly protocol: string;
-  readonly referer?: string | undefined;
-  readonly userAgent?: string | undefined;
-  readonly route: string;
-  readonly bucket?: string | undefined;
-  readonly status: number;
-  /** How the request was signed. */
-  readonly signature: string;
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
-  readonly durationMs: number;
-  readonly upstreamMs?: number | undefined;
-  readonly upstream?: string | undefined;
-  readonly attempts?: number | undefined;
-  readonly ossRequestId?: string | undefined;
-  readonly ossEc?: string | undefined;
-  /** The gateway's own code when it refused or failed. */
-  readonly error?: string | undefined;
-  /** One sentence about `error`. */
-  readonly detail?: string | undefined;
-  /** The code of what a policy that only reports (`mode: report`, `dryRun`) would have refused it with. */
-  readonly reported?: string | undefined;
-}
+export type { AccessEntry } from "./access-entry.js";
+export { maskTarget } from "./mask.js";
 
 export interface AccessLog {
+  /** Whether the format has `remoteUser`, which is looked up for it alone. */
+  readonly hasRemoteUser?: boolean;
   write(entry: AccessEntry): void;
   /** Writes what is buffered; resolves when it is out, or cannot be. */
   close(): Promise<void>;
@@ -45,11 +20,12 @@ const BATCH_CHARS = 32 * 1024;
 const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
 const FLUSH_MS = 200;
 
-/** An access log that writes JSON lines to a file descriptor, or to nowhere for `off`. */
+/** An access log that writes lines to a file descriptor, or to nowhere for `off`. */
 export function createAccessLog(format: "json" | "combined" | "off", stats: Stats, fd = 1): AccessLog {
   if (format === "off") return { write: () => {}, close: async () => {} };
   // sonic-boom drops a write that would put it further behind than this, and says so.
   const sink = destination({ fd, sync: false, minLength: 1, maxLength: MAX_BEHIND_BYTES, contentMode: "buffer" });
+  const lineOf = format === "combined" ? combinedLine : accessLine;
   let batch = "";
   const countDropped = (data: Buffer): void => {
     for (const byte of data) if (byte === NEWLINE) stats.droppedLogLines += 1;
@@ -70,8 +46,9 @@ export function createAccessLog(format: "json" | "combined" | "off", stats: Stat
   };
   const timer = setInterval(flush, FLUSH_MS).unref();
   return {
+    hasRemoteUser: format === "combined",
     write(entry) {
-      batch += accessLine(entry, Date.now());
+      batch += lineOf(entry, Date.now());
       if (batch.length >= BATCH_CHARS) flush();
     },
     close: () =>
@@ -129,66 +106,4 @@ function isoTime(nowMs: number): string {
     cachedPrefix = new Date(second * 1_000).toISOString().slice(0, -4);
   }
   return `${cachedPrefix}${String(nowMs % 1_000).padStart(3, "0")}Z`;
-}
-
-const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
-  "signature",
-  "ossaccesskeyid",
-  "security-token",
-  "x-oss-signature",
-  "x-oss-credential",
-  "x-oss-access-key-id",
-  "x-oss-security-token",
-  "awsaccesskeyid",
-  "x-amz-signature",
-  "x-amz-credential",
-  "x-amz-security-token",
-  "ossgate-signature",
-  "ossgate-token",
-  "md5",
-]);
-const MAY_HOLD_SECRET = /signature|token|credential|accesskey|access-key|md5|%/i;
-/** A URL inside a parameter that is itself presigned; document viewers are given such. */
-const HOLDS_SIGNED_URL = /(?:signature|token|credential|accesskeyid|access-key-id)=/i;
-const USER_INFO = /^(https?:\/\/)[^/?#]*@/i;
-
-/**
- * A target or a URL with everything replaced by `***` that signs it, or would let someone else in.
- * @param secretName one more parameter that does, where a route has one of its own
- */
-export function maskTarget(target: string, secretName?: string): string {
-  const plain = target.includes("@") ? target.replace(USER_INFO, "$1***@") : target;
-  const mark = plain.indexOf("?");
-  if (mark === -1 || (secretName === undefined && !MAY_HOLD_SECRET.test(plain.slice(mark)))) return plain;
-  return `${plain.slice(0, mark)}?${plain
-    .slice(mark + 1)
-    .split("&")
-    .map((pair) => maskPair(pair, secretName))
-    .join("&")}`;
-}
-
-function maskPair(pair: string, secretName: string | undefined): string {
-  const equals = pair.indexOf("=");
-  if (equals === -1) return pair;
-  const name = pair.slice(0, equals);
-  const plainName = decodeText(name);
-  const isSecret =
-    plainName === secretName ||
-    SECRET_PARAMETERS.has(plainName.toLowerCase()) ||
-    HOLDS_SIGNED_URL.test(decodeFully(pair.slice(equals + 1)));
-  return isSecret ? `${name}=***` : pair;
-}
-
-/** A URL in a URL in a URL is as deep as it goes. */
-function decodeFully(value: string): string {
-  return decodeText(decodeText(decodeText(value)));
-}
-
-function decodeText(name: string): string {
-  if (!name.includes("%")) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
