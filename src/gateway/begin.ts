@@ -76,7 +76,7 @@ function readNamesOfSeven(ctx: RequestContext, lowerName: string, value: string)
 }
 
 function readNamesOfTen(ctx: RequestContext, lowerName: string, value: string): void {
-  if (lowerName === "user-agent") ctx.userAgent = value;
+  if (lowerName === "user-agent") ctx.userAgent ??= value;
   else if (lowerName === "connection") ctx.connection = ctx.connection === null ? value : `${ctx.connection},${value}`;
 }
 

@@ -1,5 +1,6 @@
 import { SIGNATURE_CLASSES } from "../signing/types.js";
-import { maskTarget } from "../telemetry/access-log.js";
+import { headerValue } from "../core/headers.js";
+import { remoteUser } from "../telemetry/access-log-combined.js";
 import { leaveLimits } from "./limits.js";
 import type { RequestContext } from "./request-context.js";
 
@@ -27,15 +28,18 @@ export function finish(ctx: RequestContext, nowMs: number): void {
 
 function log(ctx: RequestContext, method: string, durationMs: number): void {
   const { req } = ctx;
+  const { accessLog, mask } = ctx.gateway;
   const secretName = ctx.route?.links?.secureLinkNames?.md5;
   ctx.gateway.accessLog.write({
     requestId: ctx.requestId,
     client: ctx.clientIp,
     host: ctx.rawHost,
     method,
-    target: maskTarget(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
+    target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
     protocol: `HTTP/${req.httpVersion}`,
-    referer: ctx.referer === undefined ? undefined : maskTarget(ctx.referer, secretName),
+    requestLine: req.url === ctx.rawTarget ? undefined : requestLineOf(ctx, method, secretName),
+    remoteUser: accessLog.hasRemoteUser === true ? userOf(ctx) : undefined,
+    referer: ctx.referer === undefined ? undefined : mask(ctx.referer, secretName),
     userAgent: ctx.userAgent,
     route: ctx.routeStats.route,
     bucket: ctx.bucket?.alias,
@@ -53,6 +57,16 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     detail: ctx.errorDetail,
     reported: ctx.reported.length === 0 ? undefined : ctx.reported.join(),
   });
+}
+
+/** Of absolute-form; the target that counts is its path. */
+function requestLineOf({ req, gateway }: RequestContext, method: string, secretName: string | undefined): string {
+  return `${method} ${gateway.mask(req.url ?? "", secretName)} HTTP/${req.httpVersion}`;
+}
+
+function userOf({ req }: RequestContext): string | undefined {
+  const authorization = headerValue(req.rawHeaders, "authorization");
+  return authorization === undefined ? undefined : remoteUser(authorization);
 }
 
 function roundMs(durationMs: number): number {

@@ -29,6 +29,8 @@ export interface Gateway {
   readonly findClientIp: FindClientIp | null;
   /** Whose X-Forwarded headers are believed; `null`: nobody's. */
   readonly trustedProxies: Clients | null;
+  /** What the access log may show of a target or a URL; `secretName` is one more parameter that is a secret. */
+  readonly mask: (target: string, secretName?: string) => string;
   /** Whether the program is shutting down, so that answers should end their connections. */
   isDraining(): boolean;
 }

@@ -5,7 +5,7 @@ import { compileClientIp } from "../policy/client-ip.js";
 import { type Clients, compileClients } from "../policy/clients.js";
 import { Runtime } from "../route/runtime.js";
 import { Listener } from "../server/listener.js";
-import type { AccessLog } from "../telemetry/access-log.js";
+import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { Stats } from "../telemetry/stats.js";
@@ -106,6 +106,7 @@ export class DataPlane {
       isTls: false,
       findClientIp: trusted === null ? null : compileClientIp(trusted),
       trustedProxies: trusted,
+      mask: this.config.log.access.unmasked ? unmasked : maskTarget,
       isDraining: () => this.#isDraining,
     };
   }

@@ -7,7 +7,6 @@ import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
 import { type Clients, canonicalClient } from "../policy/clients.js";
-import { maskTarget } from "../telemetry/access-log.js";
 import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
 import { takeProxyHeader } from "./proxy-protocol.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
@@ -216,8 +215,8 @@ export class Listener {
   }
 
   /** Answers, counts and logs where there is no request to do it for. */
-  #refuse(socket: Socket, code: ErrorCode, message: string, { method, target } = NO_REQUEST_LINE): void {
-    const { stats, accessLog } = this.#options.gateway;
+  #refuse(socket: Socket, code: ErrorCode, message: string, { method, target, line } = NO_REQUEST_LINE): void {
+    const { stats, accessLog, mask } = this.#options.gateway;
     if ((this.#connections.get(socket)?.running ?? null) !== null) {
       // In the middle of an answer another one would be a lie.
       socket.destroy();
@@ -225,33 +224,34 @@ export class Listener {
     }
     const requestId = nextRequestId();
     stats.unrouted.countError(code);
+    const sentBytes = refuseConnection(socket, code, message, requestId);
     accessLog.write({
       requestId,
       client: peerOf(socket),
       host: "",
       method,
-      target: maskTarget(target),
+      target: mask(target),
       protocol: "",
+      requestLine: line === "" ? undefined : mask(line),
       route: stats.unrouted.route,
       status: ERRORS[code].status,
       signature: "anonymous",
       receivedBytes: 0,
-      sentBytes: 0,
+      sentBytes,
       durationMs: 0,
       error: code,
       detail: message,
     });
-    refuseConnection(socket, code, message, requestId);
   }
 }
 
-const NO_REQUEST_LINE = { method: "", target: "" };
+const NO_REQUEST_LINE = { method: "", target: "", line: "" };
 
-/** The method and the target of a head that was refused, as far as its last packet shows them; for the log. */
+/** The request line of a head that was refused, as far as its last packet shows it; for the log. */
 function requestLineOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): typeof NO_REQUEST_LINE {
-  const line = error.rawPacket?.toString("latin1", 0, 2_048).split("\r\n", 1)[0] ?? "";
+  const line = error.rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
   const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
-  return { method, target };
+  return { method, target, line };
 }
 
 function createHttpServer(limits: LimitsConfig): Server {

@@ -11,11 +11,12 @@ let lingering = 0;
 /**
  * Writes an error answer where there is no request to answer: the head never became one, or the connection is one too
  * many. Then the connection ends, read for a while so that the client can see why.
+ * @returns the bytes of its body
  */
-export function refuseConnection(socket: Socket, code: ErrorCode, message: string, requestId: string): void {
+export function refuseConnection(socket: Socket, code: ErrorCode, message: string, requestId: string): number {
   if (!socket.writable) {
     socket.destroy();
-    return;
+    return 0;
   }
   socket.on("error", () => socket.destroy());
   const { status } = ERRORS[code];
@@ -24,10 +25,11 @@ export function refuseConnection(socket: Socket, code: ErrorCode, message: strin
   const headers = errorHeaders(answer);
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  head += `Content-Length: ${Buffer.byteLength(xml)}\r\nConnection: close\r\n\r\n`;
+  const bodyBytes = Buffer.byteLength(xml);
+  head += `Content-Length: ${bodyBytes}\r\nConnection: close\r\n\r\n`;
   if (lingering >= MAX_LINGERING) {
     socket.end(head + xml, () => socket.destroy());
-    return;
+    return bodyBytes;
   }
   lingering += 1;
   socket.on("close", () => {
@@ -36,6 +38,7 @@ export function refuseConnection(socket: Socket, code: ErrorCode, message: strin
   linger(socket);
   socket.write(head + xml);
   socket.destroySoon();
+  return bodyBytes;
 }
 
 /** What Node's parser found wrong, in terms of the error table. */

@@ -4,7 +4,7 @@ import { combinedLine } from "./access-log-combined.js";
 import type { Stats } from "./stats.js";
 
 export type { AccessEntry } from "./access-entry.js";
-export { maskTarget } from "./mask.js";
+export { maskTarget, unmasked } from "./mask.js";
 
 export interface AccessLog {
   /** Whether the format has `remoteUser`, which is looked up for it alone. */
