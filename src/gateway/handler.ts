@@ -25,7 +25,7 @@ type Stage = (ctx: RequestContext) => Denial | null | Promise<Denial | null>;
  * never see. The exchange with the upstream and its answer follow (`exchange.ts`), or the callback's own service, then
  * `finish`.
  */
-const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare, limitBucket];
+export const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare, limitBucket];
 
 /** What a connection needs of a request that it carries. */
 export interface RunningRequest {
