@@ -14,7 +14,12 @@ interface Counted {
   count: number;
   /** The count of the key whose place it took: what it may owe to others. */
   readonly inherited: number;
+  /** What of `count` was told: see {@link TopList.take}. */
+  told: number;
 }
+
+/** A key and how often it came, between processes. */
+export type TopNews = readonly [key: string, times: number];
 
 /**
  * The keys that are seen most, in bounded memory (Space-Saving; Metwally et al., 2005): a new key takes the place of the
@@ -32,11 +37,26 @@ export class TopList {
     this.#capacity = capacity;
   }
 
-  note(key: string): void {
+  note(key: string, times = 1): void {
     const name = key.length > MAX_KEY_CHARACTERS ? key.slice(0, MAX_KEY_CHARACTERS) : key;
     const counted = this.#counted.get(name);
-    if (counted !== undefined) this.#count(name, counted);
-    else this.#add(flat(name));
+    if (counted !== undefined) this.#count(name, counted, times);
+    else this.#add(flat(name), times);
+  }
+
+  /** What came since this was called last, to be {@link add}ed elsewhere; what lost its place in between is left out. */
+  take(): readonly TopNews[] {
+    const news: TopNews[] = [];
+    for (const [key, counted] of this.#counted) {
+      if (counted.count > counted.told) news.push([key, counted.count - counted.told]);
+      counted.told = counted.count;
+    }
+    return news;
+  }
+
+  /** Joins what another process has seen. */
+  add(news: readonly TopNews[]): void {
+    for (const [key, times] of news) this.note(key, times);
   }
 
   /** The first `limit` of the list, those seen most for sure first. */
@@ -49,19 +69,19 @@ export class TopList {
     return entries.sort((a, b) => b.atLeast - a.atLeast || b.count - a.count).slice(0, limit);
   }
 
-  #count(key: string, counted: Counted): void {
+  #count(key: string, counted: Counted, times: number): void {
     this.#leave(key, counted.count);
-    counted.count += 1;
+    counted.count += times;
     this.#enter(key, counted.count);
     this.#raiseLowest();
   }
 
-  #add(key: string): void {
+  #add(key: string, times: number): void {
     const inherited = this.#counted.size < this.#capacity ? 0 : this.#dropOne();
-    const counted = { count: inherited + 1, inherited };
+    const counted = { count: inherited + times, inherited, told: inherited };
     this.#counted.set(key, counted);
     this.#enter(key, counted.count);
-    if (inherited === 0) this.#lowest = 1;
+    if (counted.count < this.#lowest) this.#lowest = counted.count;
     else this.#raiseLowest();
   }
 
@@ -86,9 +106,11 @@ export class TopList {
     if (keys?.delete(key) && keys.size === 0) this.#keysByCount.delete(count);
   }
 
-  /** Whoever left the lowest count last went up by one, so the new lowest is no further away. */
+  /** Whoever left the lowest count last mostly went up by one, and then the new lowest is no further away. */
   #raiseLowest(): void {
-    if (!this.#keysByCount.has(this.#lowest)) this.#lowest += 1;
+    if (this.#keysByCount.has(this.#lowest)) return;
+    this.#lowest += 1;
+    if (!this.#keysByCount.has(this.#lowest)) this.#lowest = Math.min(...this.#keysByCount.keys());
   }
 }
 
