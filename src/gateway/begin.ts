@@ -58,6 +58,10 @@ function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
       case 10:
         readNamesOfTen(ctx, name.toLowerCase(), value);
         break;
+      case 13:
+        // Of several the first, as NGINX takes it.
+        if (name.toLowerCase() === "authorization") ctx.authorization ??= value;
+        break;
       case 14:
         if (name.toLowerCase() === "content-length") readContentLength(ctx, value);
         break;

@@ -28,7 +28,7 @@ export function finish(ctx: RequestContext, nowMs: number): void {
 
 function log(ctx: RequestContext, method: string, durationMs: number): void {
   const { req } = ctx;
-  const { accessLog, mask } = ctx.gateway;
+  const { mask } = ctx.gateway;
   const secretName = ctx.route?.links?.secureLinkNames?.md5;
   ctx.gateway.accessLog.write({
     requestId: ctx.requestId,
@@ -38,7 +38,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
     protocol: `HTTP/${req.httpVersion}`,
     requestLine: req.url === ctx.rawTarget ? undefined : requestLineOf(ctx, method, secretName),
-    remoteUser: accessLog.hasRemoteUser === true ? userOf(ctx) : undefined,
+    remoteUser: ctx.authorization === undefined ? undefined : remoteUser(ctx.authorization),
     referer: ctx.referer === undefined ? undefined : mask(ctx.referer, secretName),
     userAgent: ctx.userAgent,
     route: ctx.routeStats.route,

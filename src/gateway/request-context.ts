@@ -120,6 +120,7 @@ export class RequestContext {
   isFramingKnown = false;
   referer: string | undefined;
   userAgent: string | undefined;
+  authorization: string | undefined;
   signatureClass: SignatureClass = "anonymous";
 
   // route, prepare

@@ -9,7 +9,7 @@ export interface AccessEntry {
   readonly protocol: string;
   /** The request line where method, target and protocol do not make it up: absolute-form, or no HTTP. Masked likewise. */
   readonly requestLine?: string | undefined;
-  /** The name of a Basic `Authorization`, whether or not it opened anything; only where the log's format has it. */
+  /** The name of a Basic `Authorization`, whether or not it opened anything. */
   readonly remoteUser?: string | undefined;
   readonly referer?: string | undefined;
   readonly userAgent?: string | undefined;
