@@ -1,70 +1,146 @@
-import { destination } from "pino";
 import type { AccessEntry } from "./access-entry.js";
 import { combinedLine } from "./access-log-combined.js";
+import type { Logger } from "./log.js";
+import { LogSink, type PreparedChange } from "./log-sink.js";
+import { descriptorTarget, type LogTarget, openLogTarget } from "./log-target.js";
 import type { Stats } from "./stats.js";
 
 export type { AccessEntry } from "./access-entry.js";
 export { maskTarget, unmasked } from "./mask.js";
 
 export interface AccessLog {
-  /** Whether the format has `remoteUser`, which is looked up for it alone. */
-  readonly hasRemoteUser?: boolean;
   write(entry: AccessEntry): void;
   /** Writes what is buffered; resolves when it is out, or cannot be. */
   close(): Promise<void>;
 }
 
-/** Lines are gathered up to this many characters, or for {@link FLUSH_MS}, before one write. */
-const BATCH_CHARS = 32 * 1024;
-/** When the reader is this far behind, lines are dropped and counted; requests never wait for a log. */
-const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
-const FLUSH_MS = 200;
-
-/** An access log that writes lines to a file descriptor, or to nowhere for `off`. */
-export function createAccessLog(format: "json" | "combined" | "off", stats: Stats, fd = 1): AccessLog {
-  if (format === "off") return { write: () => {}, close: async () => {} };
-  // sonic-boom drops a write that would put it further behind than this, and says so.
-  const sink = destination({ fd, sync: false, minLength: 1, maxLength: MAX_BEHIND_BYTES, contentMode: "buffer" });
-  const lineOf = format === "combined" ? combinedLine : accessLine;
-  let batch = "";
-  const countDropped = (data: Buffer): void => {
-    for (const byte of data) if (byte === NEWLINE) stats.droppedLogLines += 1;
-  };
-  sink.on("drop", countDropped);
-  // A closed pipe or a full disk must not end the gateway; what could not be written is dropped by the limit above.
-  sink.on("error", () => {});
-  const flush = (): void => {
-    if (batch === "") return;
-    // Lines are ASCII, so each character is a byte; to find that out for UTF-8 cost more than to write them.
-    const data = Buffer.from(batch, "latin1");
-    batch = "";
-    try {
-      sink.write(data as unknown as string);
-    } catch {
-      countDropped(data);
-    }
-  };
-  const timer = setInterval(flush, FLUSH_MS).unref();
-  return {
-    hasRemoteUser: format === "combined",
-    write(entry) {
-      batch += lineOf(entry, Date.now());
-      if (batch.length >= BATCH_CHARS) flush();
-    },
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(timer);
-        flush();
-        const limit = setTimeout(resolve, 2_000);
-        sink.flush(() => {
-          clearTimeout(limit);
-          resolve();
-        });
-      }),
-  };
+export interface AccessLogSettings {
+  readonly format: "json" | "combined" | "off";
+  /** `stdout`, `journald` (standard output with priorities) or the absolute path of a file. */
+  readonly output: string;
 }
 
-const NEWLINE = 0x0a;
+/** An access log that can be changed while it is written. */
+export interface OpenAccessLog extends AccessLog {
+  /** Opens a file again: logrotate has given its name to a new one. */
+  reopen(): void;
+  /** @throws Error one sentence when the file cannot be had; nothing changes before the commit */
+  prepare(settings: AccessLogSettings): PreparedChange;
+}
+
+export interface AccessLogOptions {
+  /** `stdout` when it is left out. */
+  readonly output?: string;
+  /** Instead of `output`: a descriptor that is open. */
+  readonly fd?: number;
+  /** Where it is said that lines were lost. */
+  readonly log?: Logger;
+}
+
+/** Lines are gathered for so long, unless there are enough for one write before. */
+const FLUSH_MS = 200;
+/** When the reader is this far behind, lines are dropped and counted; requests never wait for a log. */
+const MAX_BEHIND_BYTES = 8 * 1024 * 1024;
+/** Where nothing is written, nothing has to be opened. */
+const NOWHERE = "/dev/null";
+/** sd-daemon(3): SD_INFO. */
+const INFO_PREFIX = "<6>";
+
+/**
+ * An access log of lines, or of nothing for `off`.
+ * @throws Error one sentence when the file cannot be had
+ */
+export function createAccessLog(
+  format: AccessLogSettings["format"],
+  stats: Stats,
+  { output = "stdout", fd, log }: AccessLogOptions = {},
+): OpenAccessLog {
+  const opened = format === "off" ? NOWHERE : output;
+  const target = fd === undefined ? openLogTarget("log.access.output", opened, 1) : descriptorTarget(output, fd);
+  return new BatchedAccessLog(format, target, stats, log);
+}
+
+class BatchedAccessLog implements OpenAccessLog {
+  readonly #sink: LogSink;
+  readonly #timer: NodeJS.Timeout;
+  #format: AccessLogSettings["format"];
+  #batch = "";
+
+  constructor(format: AccessLogSettings["format"], target: LogTarget, stats: Stats, log: Logger | undefined) {
+    this.#format = format;
+    this.#sink = new LogSink(target, {
+      key: "log.access.output",
+      standardFd: 1,
+      maxBehindBytes: MAX_BEHIND_BYTES,
+      onLost(lines) {
+        stats.droppedLogLines += lines;
+      },
+      onRecovered: (lines) => {
+        log?.warn({ lines, output: this.#sink.target.output }, "lines of the access log were lost");
+      },
+      onTrouble: (cause) => log?.error({ cause }, "the access log goes on in the old file"),
+    });
+    this.#timer = setInterval(() => this.#flush(), FLUSH_MS).unref();
+  }
+
+  write(entry: AccessEntry): void {
+    if (this.#format === "off") return;
+    const { maxWriteBytes } = this.#sink.target;
+    const line = this.#line(entry, Date.now(), maxWriteBytes);
+    if (this.#batch.length + line.length > maxWriteBytes) this.#flush();
+    this.#batch += line;
+  }
+
+  reopen(): void {
+    this.#flush();
+    this.#sink.reopen();
+  }
+
+  prepare({ format, output }: AccessLogSettings): PreparedChange {
+    const change = this.#sink.prepare(format === "off" ? NOWHERE : output);
+    const commit = (): void => {
+      this.#flush();
+      change.commit();
+      this.#format = format;
+    };
+    return { commit, abort: change.abort };
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#flush();
+    return this.#sink.close();
+  }
+
+  #line(entry: AccessEntry, nowMs: number, maxBytes: number): string {
+    const prefix = this.#sink.target.hasPriorities ? INFO_PREFIX : "";
+    const render = this.#format === "combined" ? combinedLine : accessLine;
+    const line = prefix + render(entry, nowMs);
+    if (line.length <= maxBytes) return line;
+    return (
+      CUTS.map((cut) => prefix + render(shorten(entry, cut), nowMs)).find(({ length }) => length <= maxBytes) ?? line
+    );
+  }
+
+  #flush(): void {
+    if (this.#batch === "") return;
+    // Lines are ASCII, so each character is a byte; to find that out for UTF-8 cost more than to write them.
+    const lines = Buffer.from(this.#batch, "latin1");
+    this.#batch = "";
+    this.#sink.write(lines);
+  }
+}
+
+/** What clients' texts are cut down to where a line has to fit in one write of a pipe; a character may take six bytes. */
+const CUTS: readonly number[] = [1_024, 512, 128, 64];
+
+function shorten(entry: AccessEntry, maxChars: number): AccessEntry {
+  const short: Record<string, unknown> = { ...entry };
+  for (const [name, value] of Object.entries(short)) {
+    if (typeof value === "string" && value.length > maxChars) short[name] = `${value.slice(0, maxChars)}...`;
+  }
+  return short as unknown as AccessEntry;
+}
 
 /**
  * An entry as one JSON line. Written out field by field: pino's general way took 13 to 24 us of a request's 70 to 80.

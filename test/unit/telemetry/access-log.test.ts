@@ -109,8 +109,8 @@ t.test("what signs a request, or would let another sign one, is not in the log",
 t.test("lines that were written are in the file after close", async (t) => {
   const path = join(t.testdir(), "access.log");
   const fd = openSync(path, "w");
-  const stats = new Stats(1);
-  const log = createAccessLog("json", stats, fd);
+  const stats = new Stats();
+  const log = createAccessLog("json", stats, { fd });
   for (let i = 0; i < 1_000; i += 1) log.write({ ...ENTRY, sentBytes: i });
   await log.close();
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
@@ -123,7 +123,7 @@ t.test("lines that were written are in the file after close", async (t) => {
 
 t.test("a log that is off writes nothing", async (t) => {
   const path = join(t.testdir(), "access.log");
-  const log = createAccessLog("off", new Stats(1), openSync(path, "w"));
+  const log = createAccessLog("off", new Stats(), { fd: openSync(path, "w") });
   log.write(ENTRY);
   await log.close();
   t.equal(readFileSync(path, "utf8"), "");
@@ -157,8 +157,8 @@ t.test(
   "lines beyond what a slow reader may be behind are dropped whole and counted, and the rest arrives",
   async (t) => {
     const pipe = makePipe(t);
-    const stats = new Stats(1);
-    const log = createAccessLog("json", stats, pipe.writeFd);
+    const stats = new Stats();
+    const log = createAccessLog("json", stats, { fd: pipe.writeFd });
     const count = 60_000;
     for (let i = 0; i < count; i += 1) log.write(FULL);
     t.ok(stats.droppedLogLines > 0, "requests do not wait for the log");

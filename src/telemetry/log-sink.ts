@@ -1,0 +1,211 @@
+import { write, writeSync } from "node:fs";
+import { type LogTarget, openLogTarget, type StandardFd } from "./log-target.js";
+
+export interface LogSinkOptions {
+  /** The configuration's key, for errors: `log.access.output`. */
+  readonly key: string;
+  /** What `journald` means for this log. */
+  readonly standardFd: StandardFd;
+  /** When the reader is this far behind, lines are dropped: nothing waits for a log. */
+  readonly maxBehindBytes: number;
+  /** Told at once of lines that were lost: nobody read them in time, or they could not be written. */
+  onLost(lines: number): void;
+  /** Told when writing works again, how many were lost meanwhile; at most once in {@link SAY_EVERY_MS}. */
+  onRecovered(lines: number): void;
+  /** Told in a sentence when a file could not be opened again; the old one is written to. */
+  onTrouble(sentence: string): void;
+}
+
+/** A change of where a log goes; one of the two is to be called. */
+export interface PreparedChange {
+  commit(): void;
+  abort(): void;
+}
+
+/** A pipe or socket that is full is tried again after so long. */
+const FULL_RETRY_MS = 10;
+const CLOSE_LIMIT_MS = 2_000;
+const SAY_EVERY_MS = 10_000;
+const NEWLINE = 0x0a;
+
+/**
+ * Writes whole lines, one write at a time, in their order. Several processes may write to the same target: each write holds
+ * whole lines and is short enough not to be mixed with others. (sonic-boom, pino's own, breaks lines there, and holds what
+ * cannot be written until its memory is full.)
+ */
+export class LogSink {
+  readonly #options: LogSinkOptions;
+  #target: LogTarget;
+  /** Targets that the write in flight may still use. */
+  readonly #retired: LogTarget[] = [];
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  /** What is being written. */
+  #current: Buffer | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  /** The target ends in a piece of a line that could not be written whole. */
+  #isMidLine = false;
+  #lost = 0;
+  #saidAtMs = Number.NEGATIVE_INFINITY;
+  #onIdle: (() => void)[] = [];
+
+  constructor(target: LogTarget, options: LogSinkOptions) {
+    this.#target = target;
+    this.#options = options;
+    open.add(this);
+  }
+
+  get target(): LogTarget {
+    return this.#target;
+  }
+
+  /** @param lines whole lines; not to be changed afterwards */
+  write(lines: Buffer): void {
+    if (this.#queuedBytes + lines.length > this.#options.maxBehindBytes) {
+      this.#lose(lines);
+      return;
+    }
+    this.#queue.push(lines);
+    this.#queuedBytes += lines.length;
+    this.#pump();
+  }
+
+  /** Opens the file again, under whose name a new one may be; says so when it cannot. */
+  reopen(): void {
+    const { output, isFile } = this.#target;
+    if (!isFile) return;
+    try {
+      this.#swap(openLogTarget(this.#options.key, output, this.#options.standardFd));
+    } catch (error) {
+      this.#options.onTrouble((error as Error).message);
+    }
+  }
+
+  /** @throws Error one sentence when the file cannot be had; nothing changes before the commit */
+  prepare(output: string): PreparedChange {
+    if (output === this.#target.output) return { commit: () => {}, abort: () => {} };
+    const next = openLogTarget(this.#options.key, output, this.#options.standardFd);
+    return { commit: () => this.#swap(next), abort: () => next.close() };
+  }
+
+  /** Resolves when everything is written, or after two seconds: a reader that hangs must not stop the end. */
+  async close(): Promise<void> {
+    this.#sayLost(true);
+    if (this.#current !== null) {
+      let limit: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onIdle.push(resolve);
+        limit = setTimeout(resolve, CLOSE_LIMIT_MS);
+      });
+      clearTimeout(limit);
+    }
+    if (!open.delete(this)) return;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    // The descriptor must outlive a write that the system has in hand.
+    if (this.#current === null || this.#retry !== null) this.#target.close();
+  }
+
+  /** Before a sudden end: what the target takes at once. */
+  flushNow(): void {
+    const rest = this.#retry === null ? this.#queue : [this.#current as Buffer, ...this.#queue];
+    try {
+      for (const lines of rest) writeSync(this.#target.fd, lines);
+    } catch {
+      // The program ends; there is nobody to tell.
+    }
+  }
+
+  #pump(): void {
+    if (this.#current !== null) return;
+    const next = this.#take();
+    if (next !== null) this.#begin(next);
+    else for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #begin(data: Buffer): void {
+    const { fd } = this.#target;
+    this.#current = data;
+    write(fd, data, 0, data.length, null, (error, written) => this.#onWritten(data, error, written));
+  }
+
+  /** As many of the waiting lines as one write may hold. */
+  #take(): Buffer | null {
+    const { maxWriteBytes } = this.#target;
+    let count = 0;
+    let bytes = this.#isMidLine ? 1 : 0;
+    for (const { length } of this.#queue) {
+      if (count > 0 && bytes + length > maxWriteBytes) break;
+      bytes += length;
+      count += 1;
+    }
+    if (count === 0) return null;
+    const taken = this.#queue.splice(0, count);
+    for (const { length } of taken) this.#queuedBytes -= length;
+    if (this.#isMidLine) taken.unshift(Buffer.of(NEWLINE));
+    return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken, bytes);
+  }
+
+  #onWritten(data: Buffer, error: NodeJS.ErrnoException | null, written: number): void {
+    this.#closeRetired();
+    if (error?.code === "EAGAIN") {
+      this.#retry = setTimeout(() => {
+        this.#retry = null;
+        this.#begin(data);
+      }, FULL_RETRY_MS).unref();
+      return;
+    }
+    if (error !== null) {
+      this.#lose(data);
+    } else if (written < data.length) {
+      this.#isMidLine = data[written - 1] !== NEWLINE;
+      this.#begin(data.subarray(written));
+      return;
+    } else {
+      this.#isMidLine = false;
+      this.#sayLost();
+    }
+    this.#current = null;
+    this.#pump();
+  }
+
+  #lose(data: Buffer): void {
+    // No line is empty: a newline at the beginning ends the piece of a line that was there.
+    const lines = countLines(data) - (data[0] === NEWLINE ? 1 : 0);
+    this.#lost += lines;
+    this.#options.onLost(lines);
+  }
+
+  #sayLost(isLast = false): void {
+    if (this.#lost === 0) return;
+    const nowMs = performance.now();
+    if (!isLast && nowMs - this.#saidAtMs < SAY_EVERY_MS) return;
+    this.#saidAtMs = nowMs;
+    const lines = this.#lost;
+    this.#lost = 0;
+    this.#options.onRecovered(lines);
+  }
+
+  #swap(next: LogTarget): void {
+    this.#retired.push(this.#target);
+    this.#target = next;
+    this.#isMidLine = false;
+    if (this.#current === null) this.#closeRetired();
+  }
+
+  #closeRetired(): void {
+    for (const target of this.#retired.splice(0)) target.close();
+  }
+}
+
+/** Sinks that a sudden end must flush. */
+const open = new Set<LogSink>();
+
+process.on("exit", () => {
+  for (const sink of open) sink.flushNow();
+});
+
+function countLines(data: Buffer): number {
+  let lines = 0;
+  for (let at = data.indexOf(NEWLINE); at !== -1; at = data.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}
