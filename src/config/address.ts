@@ -45,15 +45,18 @@ export function metadataRefusal(): Refusal {
 
 const SOCKET_ADDRESS = 'an address and a port, 0.0.0.0:80 or "[::]:80"';
 
-/** `ip:port` or `[ipv6]:port`. */
-export function parseSocketAddress(text: string): SocketAddress | Refusal {
+/**
+ * `ip:port` or `[ipv6]:port`.
+ * @param expected what is said of a text that is neither
+ */
+export function parseSocketAddress(text: string, expected = SOCKET_ADDRESS): SocketAddress | Refusal {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  if (match === null) return new Refusal(SOCKET_ADDRESS, socketAddressHint(text));
+  if (match === null) return new Refusal(expected, socketAddressHint(text));
   const [, bracketed, plain = "", portText] = match;
   const port = Number(portText);
   if (port > 65_535) return new Refusal("a port from 0 to 65535");
   if (bracketed !== undefined && !isIPv6(bracketed)) return new Refusal("an IPv6 address in the brackets");
-  if (bracketed === undefined && isIP(plain) === 0) return new Refusal(SOCKET_ADDRESS, socketAddressHint(text));
+  if (bracketed === undefined && isIP(plain) === 0) return new Refusal(expected, socketAddressHint(text));
   return { host: canonicalIp(bracketed ?? plain) ?? plain, port };
 }
 

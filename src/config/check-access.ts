@@ -38,6 +38,7 @@ function membersOf({ allow }: RouteDraft, index: number, report: Report): readon
     signatures: allow.signatures,
     basic: has("basic"),
     forwardAuth: has("forwardAuth"),
+    certificates: has("certificates"),
   };
   return Object.entries(isMember).flatMap(([name, isThere]) => (isThere ? name : []));
 }

@@ -23,14 +23,41 @@ export function checkListeners(draft: ConfigDraft, report: Report): void {
   });
   checkAdmin(draft, report);
   checkProxies(draft, report);
-  warnAboutPlainBearer(draft, report);
+  checkAdminSecrets(draft, report);
+}
+
+function checkAdminSecrets({ admin }: ConfigDraft, report: Report): void {
+  const has = (key: string): boolean => report.source.has(["admin", key]);
+  if (has("readerSecret") && !has("bearerSecret")) {
+    report.problem(["admin", "readerSecret"], {
+      expected: "bearerSecret with readerSecret",
+      found: "readerSecret alone",
+      hint: "It is there to give away less than bearerSecret opens.",
+    });
+  } else if (admin?.readerSecret !== undefined && isSame(admin.readerSecret, admin.bearerSecret)) {
+    report.problem(["admin", "readerSecret"], {
+      expected: "another secret than bearerSecret",
+      found: "the same",
+      hint: "Who reads metrics could reload the program, and have links and signatures made.",
+    });
+  }
+  const host = admin?.address?.host;
+  if (host === undefined || isLoopback(isIPv6(host) ? `[${host}]` : host)) return;
+  if (has("bearerSecret")) warnAboutPlainBearer(report);
+  else {
+    report.problem(["admin", "address"], {
+      expected: "a loopback address, 127.0.0.1:9180 say, or admin.bearerSecret",
+      hint: "Others than this machine reach it there, and it shows the configuration and reloads it.",
+    });
+  }
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** The admin listener has no TLS, and whoever has the secret has links and signatures made. */
-function warnAboutPlainBearer({ admin }: ConfigDraft, report: Report): void {
-  const host = admin?.address?.host;
-  if (host === undefined || !report.source.has(["admin", "bearerSecret"])) return;
-  if (isLoopback(isIPv6(host) ? `[${host}]` : host)) return;
+function warnAboutPlainBearer(report: Report): void {
   report.warning(["admin", "address"], {
     expected: "an address of this machine alone, with admin.bearerSecret",
     hint: "It is plain HTTP: whoever reads it on the way gets the secret, and signatures with it.",
@@ -73,8 +100,9 @@ function overlap(a: ListenAddress | undefined, b: ListenAddress | SocketAddress 
   return first === null && second === null ? addressesOverlap(a, b) : first === second;
 }
 
-function overlapHint(where: string, address: SocketAddress | undefined): string {
+function overlapHint(where: string, address: ListenAddress | undefined): string {
   if (address === undefined) return "";
+  if (address.systemd !== null) return `${where} has systemd:${address.systemd}.`;
   const every = address.host === "::" ? ", and [::] takes IPv4 too" : "";
   return `${where} has ${formatSocketAddress(address)}${every}.`;
 }

@@ -13,11 +13,14 @@ import { checkQuotas, warnAboutPriorities } from "./check-quotas.js";
 import { checkReferer } from "./check-referer.js";
 import { checkRoutes } from "./check-routes.js";
 import { checkRegions, checkSigning } from "./check-signing.js";
+import { checkPreload, checkRouteTls, checkTls } from "./check-tls.js";
 import type { ConfigDraft, Report, RouteDraft } from "./report.js";
 
 /** Everything that no single field shows. Works on what is good of a file, so that it can go with its other problems. */
 export function crossCheck(draft: ConfigDraft, report: Report): void {
   checkListeners(draft, report);
+  checkTls(draft, report);
+  warnAboutUnmasked(draft, report);
   checkHeaderSizes(draft, report);
   checkCredentials(draft, report);
   checkBuckets(draft, report);
@@ -34,6 +37,8 @@ export function crossCheck(draft: ConfigDraft, report: Report): void {
 
 /** What the keys of one route say together. */
 function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
+  checkRouteTls(route, index, draft, report);
+  checkPreload(route, index, report);
   if (report.source.has(["routes", index, "callback"])) {
     checkCallback(route, index, report);
     return;
@@ -45,6 +50,14 @@ function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report
   checkReferer(route, index, report);
   checkCors(route, index, report);
   checkResponseHeaders(route, index, report);
+}
+
+function warnAboutUnmasked({ log }: ConfigDraft, report: Report): void {
+  if (log?.access?.unmasked !== true) return;
+  report.warning(["log", "access", "unmasked"], {
+    expected: "signatures and tokens masked in the log",
+    hint: "Whoever reads the log, or what it is shipped to, can use them until they expire.",
+  });
 }
 
 function checkHeaderSizes({ limits }: ConfigDraft, report: Report): void {

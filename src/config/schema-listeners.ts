@@ -12,8 +12,8 @@ const ADDRESS_EXPECTED = 'an address and a port, 0.0.0.0:80 or "[::]:80", or sys
 
 function parseListenAddress(text: string): ListenAddress | Refusal {
   if (text.startsWith("systemd:")) return parseSystemdName(text, ADDRESS_EXPECTED);
-  const address = parseSocketAddress(text);
-  return address instanceof Refusal ? new Refusal(ADDRESS_EXPECTED, address.hint) : { ...address, systemd: null };
+  const address = parseSocketAddress(text, ADDRESS_EXPECTED);
+  return address instanceof Refusal ? address : { ...address, systemd: null };
 }
 
 const pemPath = (expected: string) => textLeaf({ type: "path", expected, parse: parsePemPath });

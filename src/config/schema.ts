@@ -21,7 +21,7 @@ const socketAddress = () =>
     type: "address and port",
     expected: 'an address and a port, 0.0.0.0:80 or "[::]:80"',
     numberHint: "Add an address: 0.0.0.0:80 say.",
-    parse: parseSocketAddress,
+    parse: (text) => parseSocketAddress(text),
   });
 
 const admin = mapOf({

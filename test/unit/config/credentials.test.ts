@@ -306,11 +306,6 @@ const WARNED: readonly [claim: string, lines: Lines, warnings: readonly string[]
     { 1: 'admin: { address: "[::1]:9180", bearerSecret: { env: A } }\nlisteners:' },
     [],
   ],
-  [
-    "an admin address that others reach, for metrics alone",
-    { 1: 'admin: { address: "0.0.0.0:9180" }\nlisteners:' },
-    [],
-  ],
   ["a credentials URI of this machine", { 4: '  reader: { type: credentialsUri, url: "http://[::1]:80/a" }' }, []],
 ];
 

@@ -20,6 +20,7 @@ t.test("a signing route with little written has safe defaults", async (t) => {
     signatures: false,
     basic: null,
     forwardAuth: null,
+    certificates: [],
   });
   t.equal(route.clientSignatures, "refuse");
   t.strictSame([route.operations, route.satisfy, route.deny, route.hls], [[], "any", { clients: [] }, null]);
@@ -56,6 +57,7 @@ t.test("a signing route with everything written", async (t) => {
     signatures: true,
     basic: { file: "users", realm: "ossgate" },
     forwardAuth: null,
+    certificates: [],
   });
   t.strictSame(
     [route.satisfy, route.deny, route.operations, route.clientSignatures],

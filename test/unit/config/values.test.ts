@@ -63,7 +63,7 @@ const ADDRESSES: readonly [written: string, host: string, port: number][] = [
 for (const [written, host, port] of ADDRESSES) {
   t.test(`the address ${written} is ${host} and port ${port}`, async (t) => {
     const config = configOf(withLines({ 2: `  - { name: web, address: ${written} }` }));
-    t.strictSame(config.listeners[0]?.address, { host, port });
+    t.strictSame(config.listeners[0]?.address, { host, port, systemd: null });
   });
 }
 
