@@ -1,5 +1,4 @@
 import { SIGNATURE_CLASSES } from "../signing/types.js";
-import { headerValue } from "../core/headers.js";
 import { remoteUser } from "../telemetry/access-log-combined.js";
 import { leaveLimits } from "./limits.js";
 import type { RequestContext } from "./request-context.js";
@@ -62,11 +61,6 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
 /** Of absolute-form; the target that counts is its path. */
 function requestLineOf({ req, gateway }: RequestContext, method: string, secretName: string | undefined): string {
   return `${method} ${gateway.mask(req.url ?? "", secretName)} HTTP/${req.httpVersion}`;
-}
-
-function userOf({ req }: RequestContext): string | undefined {
-  const authorization = headerValue(req.rawHeaders, "authorization");
-  return authorization === undefined ? undefined : remoteUser(authorization);
 }
 
 function roundMs(durationMs: number): number {

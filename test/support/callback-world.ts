@@ -220,6 +220,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       isTls: false,
       findClientIp: null,
       trustedProxies: null,
+      mask: (target) => target,
       isDraining: () => false,
     },
   });
