@@ -116,8 +116,8 @@ t.test("a client that leaves while its bytes are held ends the upstream's work a
 
 t.test("a transfer that waits for its turn is neither an idle client nor an idle upstream", async (t) => {
   const { emulator, gw } = await startRig(t, {
-    limits: { clientIdleTimeout: "200ms" },
-    bucket: { timeouts: { idle: "200ms", headers: "200ms" }, limits: { egress: "16KiB/s" } },
+    limits: { clientIdleTimeout: "700ms" },
+    bucket: { timeouts: { idle: "700ms", headers: "700ms" }, limits: { egress: "16KiB/s" } },
     route: { limits: { egress: "1MiB/s" } },
   });
   emulator.putGenerated("examplebucket", "big.bin", 64 * MIB);
@@ -131,7 +131,7 @@ t.test("a transfer that waits for its turn is neither an idle client nor an idle
   const small = gw.accessLog.filter(({ target }) => target === "/small.bin");
   t.equal(small.length, 5);
   t.ok(
-    small.some(({ durationMs }) => durationMs > 400),
+    small.some(({ durationMs }) => durationMs > 1_000),
     "longer than the timeouts",
   );
   for (const { status, error } of gw.accessLog) t.match({ status, error }, { status: 200, error: undefined });
