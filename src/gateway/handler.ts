@@ -62,6 +62,7 @@ export function handleRequest(
   const exchange = new RequestExchange(ctx);
   const request = new Request(ctx, exchange);
   ctx.routeStats.inFlight += 1;
+  gateway.usage.enter();
   res.on("drain", () => exchange.resume());
   res.on("close", () => {
     if (!res.writableFinished) {
@@ -69,6 +70,7 @@ export function handleRequest(
       exchange.abort();
     }
     finish(ctx, performance.now());
+    gateway.usage.leave();
     onClose();
   });
   try {

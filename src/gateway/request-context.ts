@@ -5,6 +5,7 @@ import type { FindClientIp } from "../policy/client-ip.js";
 import type { Clients } from "../policy/clients.js";
 import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
 import type { RouteTable } from "../route/table.js";
+import type { Usage } from "../route/usage.js";
 import type { QueryPairs, SignatureClass } from "../signing/types.js";
 import type { AccessLog } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
@@ -29,6 +30,8 @@ export interface Gateway {
   readonly findClientIp: FindClientIp | null;
   /** Whose X-Forwarded headers are believed; `null`: nobody's. */
   readonly trustedProxies: Clients | null;
+  /** Told of each request: what it is served with stays until it has ended. */
+  readonly usage: Usage;
   /** What the access log may show of a target or a URL; `secretName` is one more parameter that is a secret. */
   readonly mask: (target: string, secretName?: string) => string;
   /** Whether the program is shutting down, so that answers should end their connections. */

@@ -1,10 +1,9 @@
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
-import type { Gateway } from "../gateway/request-context.js";
 import { compileClientIp } from "../policy/client-ip.js";
 import { type Clients, compileClients } from "../policy/clients.js";
 import { Runtime } from "../route/runtime.js";
-import { Listener } from "../server/listener.js";
+import { Listener, type ListenerGateway } from "../server/listener.js";
 import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
@@ -95,7 +94,7 @@ export class DataPlane {
     };
   }
 
-  #gateway(listener: string, trusted: Clients | null): Gateway {
+  #gateway(listener: string, trusted: Clients | null): ListenerGateway {
     const { stats, accessLog, log } = this.#options;
     return {
       table: this.runtime.table(listener),
@@ -107,7 +106,7 @@ export class DataPlane {
       findClientIp: trusted === null ? null : compileClientIp(trusted),
       trustedProxies: trusted,
       mask: this.config.log.access.unmasked ? unmasked : maskTarget,
-      isDraining: () => this.#isDraining,
+      usage: this.runtime.usage,
     };
   }
 

@@ -16,6 +16,7 @@ import type { CompiledRoute } from "./compiled-route.js";
 import { Logins } from "./logins.js";
 import type { RouteTable } from "./table.js";
 import { type ClockState, UpstreamClock } from "./upstream-clock.js";
+import { Usage } from "./usage.js";
 
 /** One generation of the configuration, compiled: what requests are served with. */
 export class Runtime {
@@ -26,6 +27,8 @@ export class Runtime {
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
   /** Rates and counts of routes, buckets and clients. */
   readonly budgets: Budgets;
+  /** By the requests in flight. */
+  readonly usage = new Usage();
   readonly #budgetsStarted: Promise<void>;
   readonly #logins: Logins;
   readonly #failures = new Map<string, string>();

@@ -1,24 +1,33 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { LimitsConfig, SocketAddress } from "../config/gateway-config.js";
+import type { LimitsConfig, ListenAddress } from "../config/gateway-config.js";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { peerOf, tellPeer } from "../gateway/client-address.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
 import { type Clients, canonicalClient } from "../policy/clients.js";
-import { type AttachParser, withLenientFraming } from "./lenient-framing.js";
+import { type Door, type Doors, OWN_DOORS } from "./doors.js";
+import { areSameReadLimits, HttpReader } from "./http-reader.js";
 import { takeProxyHeader } from "./proxy-protocol.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
 
-/** What a listener needs of the program. */
-export interface ListenerOptions {
+/** What a listener serves by; a reload changes it as a whole. */
+export interface ListenerTerms {
   readonly name: string;
-  readonly address: SocketAddress;
   readonly limits: LimitsConfig;
   /** Peers whose connections must begin with a PROXY header; `null`: nobody's do. */
   readonly proxyHeaderFrom: Clients | null;
-  readonly gateway: Gateway;
+  readonly gateway: ListenerGateway;
+}
+
+/** Whether it drains is the listener's own business. */
+export type ListenerGateway = Omit<Gateway, "isDraining">;
+
+export interface ListenerOptions extends ListenerTerms {
+  readonly address: ListenAddress;
+  /** Where connections come from; absent: from sockets of this process. */
+  readonly doors?: Doors;
 }
 
 /** Requests that may wait behind another on one connection before reading from it stops. */
@@ -43,55 +52,85 @@ const BROKEN: ReadonlySet<string> = new Set([
   "HPE_INVALID_EOF_STATE",
 ]);
 
+/** Connections that may wait for {@link Listener.open}; more are closed. */
+const MAX_HELD = 4_096;
+
 /** One listening socket and its connections. */
 export class Listener {
-  readonly name: string;
-  readonly #options: ListenerOptions;
-  readonly #server: Server;
+  readonly #address: ListenAddress;
+  readonly #doors: Doors;
+  #door: Door | null = null;
+  #terms: ListenerTerms;
+  #gateway: Gateway;
+  #reader: HttpReader;
+  #isDraining = false;
   readonly #connections = new Map<Socket, Connection>();
   /** One too many; they get an answer and end. */
   readonly #refused = new Set<Socket>();
+  /** Accepted, while the listener is not open. */
+  #held: Set<Socket> | null = null;
 
-  constructor(options: ListenerOptions) {
-    this.name = options.name;
-    this.#options = options;
-    this.#server = createHttpServer(options.limits);
-    this.#takeConnections();
-    this.#server.on("request", (req, res) => this.#serve(req, res));
-    // Not answered here: whether the upload is wanted is for the upstream to say.
-    this.#server.on("checkContinue", (req, res) => this.#serve(req, res));
-    this.#server.on("checkExpectation", (req, res) => this.#serve(req, res));
-    this.#server.on("connect", (_req, socket: Socket) => {
-      this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.");
-    });
-    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-      this.#onClientError(error, socket),
-    );
-    this.#server.on("timeout", (socket: Socket) => this.#onIdle(socket));
+  constructor({ address, doors = OWN_DOORS, ...terms }: ListenerOptions) {
+    this.#address = address;
+    this.#doors = doors;
+    this.#terms = terms;
+    this.#gateway = this.#withDraining(terms.gateway);
+    this.#reader = this.#createReader(terms.limits);
   }
 
-  /** Begins to accept; rejects with the system's error when the address cannot be had. */
-  listen(): Promise<AddressInfo> {
-    const { host, port } = this.#options.address;
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ host, port, backlog: 4096 }, () => {
-        this.#server.off("error", reject);
-        // An accept that fails, for want of a file descriptor say, must not end the program.
-        this.#server.on("error", (error) => this.#options.gateway.log.error({ cause: error.message }, "accept failed"));
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+  get name(): string {
+    return this.#terms.name;
   }
 
-  /** Accepts nothing new and closes what is idle; resolves when the last connection has ended. */
-  drain(): Promise<void> {
-    const drained = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    // Node takes a connection that has sent nothing, or part of a head, for busy; browsers open them ahead of need.
-    for (const [socket, { running, waiting }] of this.#connections) {
-      if (running === null && waiting.length === 0) socket.destroy();
+  /**
+   * Takes the address, and accepts; rejects with the system's error when the address cannot be had.
+   * @param isHeld connections are taken, but nothing is read from them before {@link open}
+   */
+  async listen(isHeld = false): Promise<AddressInfo> {
+    if (isHeld) this.#held = new Set();
+    this.#door = await this.#doors.open({
+      name: this.name,
+      address: this.#address,
+      onConnection: (socket) => this.#onConnection(socket),
+      onError: (error) => this.#gateway.log.error({ cause: error.message }, "accept failed"),
+    });
+    return this.#door.address;
+  }
+
+  /** Serves what connects, and what has connected since it listens. */
+  open(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const socket of held) {
+      socket.off("error", ignore);
+      this.#onConnection(socket);
+      socket.resume();
     }
-    return drained;
+  }
+
+  /**
+   * Serves by other terms from the next request on, on connections that are open too; a request in flight ends by those
+   * that it began with. What holds for a connection as a whole (the sizes and times of {@link ReadLimits}, and whether it
+   * begins with a PROXY header) changes for new ones.
+   */
+  change(terms: ListenerTerms): void {
+    this.#terms = terms;
+    this.#gateway = this.#withDraining(terms.gateway);
+    if (areSameReadLimits(this.#reader.limits, terms.limits)) return;
+    this.#reader.retire();
+    this.#reader = this.#createReader(terms.limits);
+  }
+
+  /**
+   * Accepts nothing new, and ends each connection with its next answer; one on which nothing is asked any more is closed
+   * when it has been idle for as long as it may be. A client that is just sending its next request is answered.
+   * @returns resolves when the last connection has ended
+   */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const socket of this.#held ?? []) socket.destroy();
+    this.#door?.close();
+    return this.#connectionsGone().then(() => this.#reader.retire());
   }
 
   /** Ends every connection now; resolves when the requests on them have ended too, and are in the log. */
@@ -100,57 +139,86 @@ export class Listener {
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.on("close", resolve).destroy())));
   }
 
-  #takeConnections(): void {
-    const [own] = this.#server.listeners("connection") as AttachParser[];
-    if (own === undefined) throw new Error("this Node's HTTP server has no connection listener");
-    this.#server.removeListener("connection", own);
-    const attach = withLenientFraming(this.#server, own);
-    const { stats } = this.#options.gateway;
-    const { connections: limit } = this.#options.limits;
-    this.#server.on("connection", (socket: Socket) => {
-      stats.connectionsTotal += 1;
-      // Read now, it is kept by Node: after a reset nobody can tell it, and what was sent before would be nobody's.
-      if (socket.remoteAddress === undefined) {
-        socket.destroy();
-        return;
-      }
-      if (stats.openConnections >= limit) {
-        stats.connectionsRefused += 1;
-        this.#refused.add(socket);
-        socket.on("close", () => this.#refused.delete(socket));
-        const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
-        this.#refuse(socket, "GATEWAY_BUSY", message);
-        return;
-      }
-      this.#track(socket);
-      if (this.#mustNamePeer(socket)) this.#attachBehindProxyHeader(socket, attach);
-      else attach.call(this.#server, socket);
+  async #connectionsGone(): Promise<void> {
+    for (const socket of [...this.#connections.keys(), ...this.#refused]) {
+      // Not once(): an error would settle it before the socket is closed.
+      if (!socket.closed) await new Promise((resolve) => socket.on("close", resolve));
+    }
+  }
+
+  #withDraining(gateway: ListenerGateway): Gateway {
+    return { ...gateway, isDraining: () => this.#isDraining };
+  }
+
+  #createReader(limits: LimitsConfig): HttpReader {
+    return new HttpReader(limits, {
+      onRequest: (req, res) => this.#serve(req, res),
+      onConnectMethod: (socket) =>
+        this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy."),
+      onClientError: (error, socket) => this.#onClientError(error, socket),
+      onIdle: (socket) => this.#onIdle(socket),
     });
+  }
+
+  #onConnection(socket: Socket): void {
+    if (this.#held !== null) {
+      this.#hold(socket, this.#held);
+      return;
+    }
+    const { stats } = this.#gateway;
+    const { connections: limit } = this.#terms.limits;
+    stats.connectionsTotal += 1;
+    // Read now, it is kept by Node: after a reset nobody can tell it, and what was sent before would be nobody's.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (stats.openConnections >= limit) {
+      stats.connectionsRefused += 1;
+      this.#refused.add(socket);
+      socket.on("close", () => this.#refused.delete(socket));
+      const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
+      this.#refuse(socket, "GATEWAY_BUSY", message);
+      return;
+    }
+    this.#track(socket);
+    if (this.#mustNamePeer(socket)) this.#readBehindProxyHeader(socket);
+    else this.#reader.read(socket);
+  }
+
+  /** Some of what it sends may be read, and is kept for {@link open}. */
+  #hold(socket: Socket, held: Set<Socket>): void {
+    if (held.size >= MAX_HELD) {
+      socket.destroy();
+      return;
+    }
+    held.add(socket.pause());
+    socket.on("error", ignore).on("close", () => held.delete(socket));
   }
 
   /** What others send is HTTP from its first byte; to them a PROXY header is a malformed request. */
   #mustNamePeer(socket: Socket): boolean {
-    const { proxyHeaderFrom } = this.#options;
+    const { proxyHeaderFrom } = this.#terms;
     return proxyHeaderFrom?.has(canonicalClient(socket.remoteAddress ?? "")) === true;
   }
 
-  #attachBehindProxyHeader(socket: Socket, attach: AttachParser): void {
-    const { gateway, limits } = this.#options;
+  #readBehindProxyHeader(socket: Socket): void {
+    const { limits } = this.#terms;
     takeProxyHeader(socket, limits.headerTimeoutMs, {
       onSource: (source) => {
         if (source !== null) tellPeer(socket, source);
-        attach.call(this.#server, socket);
+        this.#reader.read(socket);
         socket.resume();
       },
       onNone: (reason) => {
         const fields = { listener: this.name, peer: socket.remoteAddress ?? "", cause: reason };
-        gateway.log.warn(fields, "a trusted proxy sent no PROXY header; the connection is closed");
+        this.#gateway.log.warn(fields, "a trusted proxy sent no PROXY header; the connection is closed");
       },
     });
   }
 
   #track(socket: Socket): void {
-    const { stats } = this.#options.gateway;
+    const { stats } = this.#gateway;
     const connection: Connection = { running: null, waiting: [], isBroken: false };
     stats.openConnections += 1;
     this.#connections.set(socket, connection);
@@ -174,15 +242,13 @@ export class Listener {
   }
 
   #begin(connection: Connection, req: IncomingMessage, res: ServerResponse): void {
-    const { gateway } = this.#options;
-    connection.running = handleRequest(gateway, req, res, () => {
+    connection.running = handleRequest(this.#gateway, req, res, () => {
       connection.running = null;
       if (connection.isBroken) req.socket.destroySoon();
       const next = connection.waiting.shift();
-      if (next !== undefined) {
-        this.#begin(connection, ...next);
-        if (connection.waiting.length < MAX_WAITING) req.socket.resume();
-      } else if (gateway.isDraining()) this.#server.closeIdleConnections();
+      if (next === undefined) return;
+      this.#begin(connection, ...next);
+      if (connection.waiting.length < MAX_WAITING) req.socket.resume();
     });
     // Told of the first of several that the client sent before it shut down its side, not of those behind it.
     if (req.socket.readableEnded) connection.running.onClientHalfClosed();
@@ -216,7 +282,7 @@ export class Listener {
 
   /** Answers, counts and logs where there is no request to do it for. */
   #refuse(socket: Socket, code: ErrorCode, message: string, { method, target, line } = NO_REQUEST_LINE): void {
-    const { stats, accessLog, mask } = this.#options.gateway;
+    const { stats, accessLog, mask } = this.#gateway;
     if ((this.#connections.get(socket)?.running ?? null) !== null) {
       // In the middle of an answer another one would be a lie.
       socket.destroy();
@@ -245,6 +311,8 @@ export class Listener {
   }
 }
 
+function ignore(): void {}
+
 const NO_REQUEST_LINE = { method: "", target: "", line: "" };
 
 /** The request line of a head that was refused, as far as its last packet shows it; for the log. */
@@ -252,25 +320,4 @@ function requestLineOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buf
   const line = error.rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
   const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
   return { method, target, line };
-}
-
-function createHttpServer(limits: LimitsConfig): Server {
-  const server = createServer({
-    maxHeaderSize: limits.headerSizeBytes,
-    headersTimeout: limits.headerTimeoutMs,
-    // Node's limit for a whole request would cut long uploads; ours is on stillness (see onIdle).
-    requestTimeout: 0,
-    keepAliveTimeout: limits.clientIdleTimeoutMs,
-    connectionsCheckingInterval: Math.min(5_000, Math.max(50, Math.trunc(limits.headerTimeoutMs / 4))),
-    insecureHTTPParser: false,
-    noDelay: true,
-    // Checked in gateway/begin.ts, where the answer can say why.
-    requireHostHeader: false,
-  });
-  // Node would drop header lines past its limit in silence, Authorization among them; begin.ts refuses above ours.
-  server.maxHeadersCount = 0;
-  server.timeout = limits.clientIdleTimeoutMs;
-  // Some clients shut down their sending side after the request and still want the answer.
-  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-  return server;
 }

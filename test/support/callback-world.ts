@@ -10,6 +10,7 @@ import type { CompiledRoute } from "../../src/route/compiled-route.js";
 import { Logins } from "../../src/route/logins.js";
 import { RouteTable } from "../../src/route/table.js";
 import { UpstreamClock } from "../../src/route/upstream-clock.js";
+import { Usage } from "../../src/route/usage.js";
 import { Listener } from "../../src/server/listener.js";
 import { callbackMessage, KNOWN_PUBLIC_KEY_URL } from "../../src/signing/callback.js";
 import { SIGNATURE_CLASSES } from "../../src/signing/types.js";
@@ -202,7 +203,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
   const changed = { ...route, callback: { ...compiled, application, ...callback } };
   const listener = new Listener({
     name: "web",
-    address: { host: "127.0.0.1", port: 0 },
+    address: { host: "127.0.0.1", port: 0, systemd: null },
     limits: config.limits,
     proxyHeaderFrom: null,
     gateway: {
@@ -221,7 +222,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       findClientIp: null,
       trustedProxies: null,
       mask: (target) => target,
-      isDraining: () => false,
+      usage: new Usage(),
     },
   });
   const { port } = await listener.listen();
