@@ -63,11 +63,13 @@ export function createAccessLog(
 class BatchedAccessLog implements OpenAccessLog {
   readonly #sink: LogSink;
   readonly #timer: NodeJS.Timeout;
+  readonly #log: Logger | undefined;
   #format: AccessLogSettings["format"];
   #batch = "";
 
   constructor(format: AccessLogSettings["format"], target: LogTarget, stats: Stats, log: Logger | undefined) {
     this.#format = format;
+    this.#log = log;
     this.#sink = new LogSink(target, {
       key: "log.access.output",
       standardFd: 1,
@@ -75,9 +77,7 @@ class BatchedAccessLog implements OpenAccessLog {
       onLost(lines) {
         stats.droppedLogLines += lines;
       },
-      onRecovered: (lines) => {
-        log?.warn({ lines, output: this.#sink.target.output }, "lines of the access log were lost");
-      },
+      onRecovered: (lines) => this.#sayLost(lines),
       onTrouble: (cause) => log?.error({ cause }, "the access log goes on in the old file"),
     });
     this.#timer = setInterval(() => this.#flush(), FLUSH_MS).unref();
@@ -106,10 +106,16 @@ class BatchedAccessLog implements OpenAccessLog {
     return { commit, abort: change.abort };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#flush();
-    return this.#sink.close();
+    await this.#sink.close();
+    this.#sayLost(this.#sink.takeLost());
+  }
+
+  #sayLost(lines: number): void {
+    if (lines === 0) return;
+    this.#log?.warn({ lines, output: this.#sink.target.output }, "lines of the access log were lost");
   }
 
   #line(entry: AccessEntry, nowMs: number, maxBytes: number): string {

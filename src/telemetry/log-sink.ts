@@ -36,12 +36,14 @@ const NEWLINE = 0x0a;
 export class LogSink {
   readonly #options: LogSinkOptions;
   #target: LogTarget;
-  /** Targets that the write in flight may still use. */
-  readonly #retired: LogTarget[] = [];
-  #queue: Buffer[] = [];
+  /** Earlier targets, to be closed after the lines that are still meant for them. */
+  #retired: LogTarget[] = [];
+  /** Each with where it is to go: what was written before a change goes to the old target. */
+  #queue: { readonly lines: Buffer; readonly target: LogTarget }[] = [];
   #queuedBytes = 0;
   /** What is being written. */
   #current: Buffer | null = null;
+  #currentTarget: LogTarget;
   #retry: NodeJS.Timeout | null = null;
   /** The target ends in a piece of a line that could not be written whole. */
   #isMidLine = false;
@@ -51,6 +53,7 @@ export class LogSink {
 
   constructor(target: LogTarget, options: LogSinkOptions) {
     this.#target = target;
+    this.#currentTarget = target;
     this.#options = options;
     open.add(this);
   }
@@ -65,7 +68,7 @@ export class LogSink {
       this.#lose(lines);
       return;
     }
-    this.#queue.push(lines);
+    this.#queue.push({ lines, target: this.#target });
     this.#queuedBytes += lines.length;
     this.#pump();
   }
@@ -90,7 +93,6 @@ export class LogSink {
 
   /** Resolves when everything is written, or after two seconds: a reader that hangs must not stop the end. */
   async close(): Promise<void> {
-    this.#sayLost(true);
     if (this.#current !== null) {
       let limit: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
@@ -102,14 +104,22 @@ export class LogSink {
     if (!open.delete(this)) return;
     if (this.#retry !== null) clearTimeout(this.#retry);
     // The descriptor must outlive a write that the system has in hand.
-    if (this.#current === null || this.#retry !== null) this.#target.close();
+    if (this.#current !== null && this.#retry === null) return;
+    for (const target of [...this.#retired, this.#target]) target.close();
+  }
+
+  /** How many lines were lost of which nothing was said yet; they are said then. */
+  takeLost(): number {
+    const lines = this.#lost;
+    this.#lost = 0;
+    return lines;
   }
 
   /** Before a sudden end: what the target takes at once. */
   flushNow(): void {
-    const rest = this.#retry === null ? this.#queue : [this.#current as Buffer, ...this.#queue];
     try {
-      for (const lines of rest) writeSync(this.#target.fd, lines);
+      if (this.#retry !== null) writeSync(this.#currentTarget.fd, this.#current as Buffer);
+      for (const { lines, target } of this.#queue) writeSync(target.fd, lines);
     } catch {
       // The program ends; there is nobody to tell.
     }
@@ -123,31 +133,34 @@ export class LogSink {
   }
 
   #begin(data: Buffer): void {
-    const { fd } = this.#target;
     this.#current = data;
-    write(fd, data, 0, data.length, null, (error, written) => this.#onWritten(data, error, written));
+    write(this.#currentTarget.fd, data, 0, data.length, null, (error, written) =>
+      this.#onWritten(data, error, written),
+    );
   }
 
   /** As many of the waiting lines as one write may hold. */
   #take(): Buffer | null {
-    const { maxWriteBytes } = this.#target;
+    const target = this.#queue[0]?.target;
+    if (target === undefined) return null;
+    if (target !== this.#currentTarget) this.#isMidLine = false;
+    this.#currentTarget = target;
     let count = 0;
     let bytes = this.#isMidLine ? 1 : 0;
-    for (const { length } of this.#queue) {
-      if (count > 0 && bytes + length > maxWriteBytes) break;
-      bytes += length;
+    for (const next of this.#queue) {
+      if (next.target !== target || (count > 0 && bytes + next.lines.length > target.maxWriteBytes)) break;
+      bytes += next.lines.length;
       count += 1;
     }
-    if (count === 0) return null;
-    const taken = this.#queue.splice(0, count);
+    const taken = this.#queue.splice(0, count).map(({ lines }) => lines);
     for (const { length } of taken) this.#queuedBytes -= length;
     if (this.#isMidLine) taken.unshift(Buffer.of(NEWLINE));
     return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken, bytes);
   }
 
   #onWritten(data: Buffer, error: NodeJS.ErrnoException | null, written: number): void {
-    this.#closeRetired();
     if (error?.code === "EAGAIN") {
+      if (this.#retired.includes(this.#currentTarget)) this.#leaveBehind();
       this.#retry = setTimeout(() => {
         this.#retry = null;
         this.#begin(data);
@@ -165,6 +178,7 @@ export class LogSink {
       this.#sayLost();
     }
     this.#current = null;
+    if (this.#retired.length > 0) this.#closeRetired();
     this.#pump();
   }
 
@@ -175,25 +189,40 @@ export class LogSink {
     this.#options.onLost(lines);
   }
 
-  #sayLost(isLast = false): void {
+  #sayLost(): void {
     if (this.#lost === 0) return;
     const nowMs = performance.now();
-    if (!isLast && nowMs - this.#saidAtMs < SAY_EVERY_MS) return;
+    if (nowMs - this.#saidAtMs < SAY_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    const lines = this.#lost;
-    this.#lost = 0;
-    this.#options.onRecovered(lines);
+    this.#options.onRecovered(this.takeLost());
   }
 
   #swap(next: LogTarget): void {
     this.#retired.push(this.#target);
     this.#target = next;
-    this.#isMidLine = false;
-    if (this.#current === null) this.#closeRetired();
+    if (this.#retry !== null) this.#leaveBehind();
+    else this.#closeRetired();
+  }
+
+  /** The old target is a pipe or socket that nobody reads; behind it nothing else would ever be written. */
+  #leaveBehind(): void {
+    const target = this.#target;
+    this.#currentTarget = target;
+    this.#queue = this.#queue.map(({ lines }) => ({ lines, target }));
+    this.#closeRetired();
   }
 
   #closeRetired(): void {
-    for (const target of this.#retired.splice(0)) target.close();
+    const [closable, used] = [[] as LogTarget[], [] as LogTarget[]];
+    for (const target of this.#retired) (this.#isUsed(target) ? used : closable).push(target);
+    this.#retired = used;
+    for (const target of closable) target.close();
+  }
+
+  #isUsed(target: LogTarget): boolean {
+    return (
+      (this.#current !== null && this.#currentTarget === target) || this.#queue.some((item) => item.target === target)
+    );
   }
 }
 
