@@ -1,8 +1,10 @@
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
+import type { Budgets } from "../limits/budget.js";
 import { compileClientIp } from "../policy/client-ip.js";
 import { type Clients, compileClients } from "../policy/clients.js";
 import { Runtime } from "../route/runtime.js";
+import type { Doors } from "../server/doors.js";
 import { Listener, type ListenerGateway } from "../server/listener.js";
 import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
@@ -19,6 +21,22 @@ export interface DataPlaneOptions {
   readonly stats: Stats;
   readonly log: Logger;
   readonly accessLog: AccessLog;
+  /** Where connections come from; absent: from sockets of this process. */
+  readonly doors?: Doors;
+  /** Rates and counts that are held elsewhere and outlive this; absent: in this process. */
+  readonly budgets?: Budgets;
+  /** How many processes divide what each counts for itself, connections; absent: 1. */
+  readonly share?: number;
+  /** This process's number, from 1; absent: 1. */
+  readonly worker?: number;
+  /** Of `config`, from 1; absent: 1. */
+  readonly generation?: number;
+}
+
+/** The next configuration, compiled; nothing serves by it yet. */
+export interface PreparedPlane {
+  commit(): Promise<void>;
+  abort(): void;
 }
 
 /** What serves clients in one process: the listeners, and the configuration as it is compiled. */
@@ -43,6 +61,7 @@ export class DataPlane {
         new Listener({
           name,
           address,
+          ...(options.doors === undefined ? {} : { doors: options.doors }),
           limits: config.limits,
           proxyHeaderFrom: proxyProtocol ? trusted : null,
           gateway: this.#gateway(name, trusted),
@@ -74,14 +93,18 @@ export class DataPlane {
     this.runtime.destroy();
   }
 
+  async prepare(_config: GatewayConfig, _generation?: number): Promise<PreparedPlane> {
+    throw new Error("not built");
+  }
+
   /** What this process says of itself. */
   report(): ProcessReport {
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     return {
-      worker: 1,
+      worker: this.#options.worker ?? 1,
       pid: process.pid,
-      generation: 1,
+      generation: this.#options.generation ?? 1,
       upstreams: this.#upstreamGauges(),
       credentials: this.#credentialsGauges(),
       certificates: [],
