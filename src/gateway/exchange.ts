@@ -18,6 +18,7 @@ import { respondError } from "./respond.js";
 import { errorDocumentHead } from "./serve-site.js";
 import { signNow } from "./signed-request.js";
 import { streamedHead } from "./streamed-head.js";
+import { countReceived, countSent } from "./traffic.js";
 import type { WholeAnswer } from "./upstream-answer.js";
 import { wholeAnswerFor } from "./whole-answer.js";
 
@@ -30,7 +31,7 @@ export class RequestExchange implements ExchangeSink {
   /** The answer is collected and not streamed. */
   #whole: CollectedAnswer | null = null;
   #deadline: NodeJS.Timeout | undefined;
-  /** To be told of the first bytes of an answer that refuses for load. */
+  /** To be told of the first bytes of an error of OSS's. */
   #noteStart: ((start: Buffer | null) => void) | null = null;
 
   constructor(ctx: RequestContext) {
@@ -78,7 +79,7 @@ export class RequestExchange implements ExchangeSink {
           if (!ctx.isFinished) this.#try(null, false);
         },
         (error: GatewayError) => {
-          if (!ctx.isFinished) this.#giveUp(error);
+          if (!ctx.isFinished) this.#fail(error);
         },
       );
       return;
@@ -118,7 +119,7 @@ export class RequestExchange implements ExchangeSink {
 
   #onBodyBytes(byteCount: number): void {
     const ctx = this.#ctx;
-    ctx.receivedBytes += byteCount;
+    countReceived(ctx, byteCount);
     (ctx.bucket as CompiledBucket).stats.ingressBytes += byteCount;
     const { bodySizeBytes } = ctx.route as CompiledRoute;
     if (ctx.receivedBytes <= bodySizeBytes || ctx.isHeadSent) return;
@@ -139,7 +140,7 @@ export class RequestExchange implements ExchangeSink {
   onHead(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
     ctx.firstByteMs = performance.now();
-    this.#noteStart = (ctx.bucket as CompiledBucket).stats.throttled.noteHead(status, rawHeaders);
+    this.#noteStart = (ctx.bucket as CompiledBucket).stats.noteHead(status, rawHeaders);
     const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
       this.#whole = { whole, status, rawHeaders, collector: new BodyCollector(whole.maxBytes) };
@@ -175,7 +176,7 @@ export class RequestExchange implements ExchangeSink {
     if (this.#noteStart !== null) this.#noteAnswer(chunk);
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
     if (ctx.egress !== null) return ctx.egress.push(chunk);
-    ctx.sentBytes += chunk.length;
+    countSent(ctx, chunk.length);
     if (ctx.remainingBytes > 0) {
       ctx.remainingBytes -= chunk.length;
       if (ctx.remainingBytes === 0) {
@@ -208,14 +209,14 @@ export class RequestExchange implements ExchangeSink {
     const limitMs = factor * (this.#ctx.bucket as CompiledBucket).upstream.options.timeouts.headersMs;
     this.#deadline = setTimeout(() => {
       this.abort();
-      this.#giveUp(new GatewayError("UPSTREAM_BODY_TIMEOUT", `The answer was not complete after ${limitMs} ms.`));
+      this.#fail(new GatewayError("UPSTREAM_BODY_TIMEOUT", `The answer was not complete after ${limitMs} ms.`));
     }, limitMs);
   }
 
   #collect({ whole, collector }: CollectedAnswer, chunk: Buffer): boolean {
     if (collector.push(chunk)) return true;
     this.abort();
-    this.#giveUp(new GatewayError(whole.tooLargeCode, `The answer of OSS is larger than ${whole.maxBytes} bytes.`));
+    this.#fail(new GatewayError(whole.tooLargeCode, `The answer of OSS is larger than ${whole.maxBytes} bytes.`));
     return true;
   }
 
@@ -225,7 +226,7 @@ export class RequestExchange implements ExchangeSink {
     try {
       outcome = whole.finish(ctx, { status, headers: rawHeaders, body: collector.body() });
     } catch (error) {
-      this.#giveUp(error instanceof GatewayError ? error : bugFound(ctx, error));
+      this.#fail(error instanceof GatewayError ? error : bugFound(ctx, error));
       return;
     }
     if (outcome === "done" && (ctx.route as CompiledRoute).bandwidth !== null) chargeEgress(ctx);
@@ -242,6 +243,7 @@ export class RequestExchange implements ExchangeSink {
     ctx.exchange = null;
     clearTimeout(this.#deadline);
     if (ctx.isFinished) return;
+    this.#countFailure(error);
     if (pool !== null && ADDRESS_FAULTS.has(error.code)) {
       pool.upstream.setAside(pool, performance.now(), error.code);
     }
@@ -265,6 +267,16 @@ export class RequestExchange implements ExchangeSink {
     this.#try(pool, fresh);
   }
 
+  /** The try failed here and not in the transport. */
+  #fail(error: GatewayError): void {
+    this.#countFailure(error);
+    this.#giveUp(error);
+  }
+
+  #countFailure({ code }: GatewayError): void {
+    (this.#ctx.bucket as CompiledBucket).stats.countError(code);
+  }
+
   #giveUp(error: GatewayError): void {
     const ctx = this.#ctx;
     logFault(ctx, error);
@@ -286,7 +298,7 @@ export class RequestExchange implements ExchangeSink {
   #refuseAnswer(cause: unknown): void {
     this.abort();
     const detail = "The upstream's answer is not valid HTTP.";
-    this.#giveUp(new GatewayError("UPSTREAM_BAD_RESPONSE", detail, { cause }));
+    this.#fail(new GatewayError("UPSTREAM_BAD_RESPONSE", detail, { cause }));
   }
 }
 

@@ -1,10 +1,9 @@
-import { SIGNATURE_CLASSES } from "../signing/types.js";
 import { remoteUser } from "../telemetry/access-log-combined.js";
 import { leaveLimits } from "./limits.js";
 import type { RequestContext } from "./request-context.js";
+import { endedRequest } from "./traffic.js";
 
 const CLIENT_GONE_STATUS = 499;
-const CLASS_INDEX: ReadonlyMap<string, number> = new Map(SIGNATURE_CLASSES.map((name, index) => [name, index]));
 
 /** Stage 10. Runs exactly once, when the answer has gone out or the connection has ended: counts and logs. */
 export function finish(ctx: RequestContext, nowMs: number): void {
@@ -16,12 +15,9 @@ export function finish(ctx: RequestContext, nowMs: number): void {
   const durationMs = nowMs - ctx.startMs;
   routeStats.inFlight -= 1;
   leaveLimits(ctx, nowMs);
-  routeStats.receivedBytes += ctx.receivedBytes;
-  routeStats.sentBytes += ctx.sentBytes;
   routeStats.durations.observe(durationMs);
-  routeStats.countRequest(CLASS_INDEX.get(ctx.signatureClass) as number, method, ctx.status);
+  routeStats.countRequest(endedRequest(ctx));
   if (ctx.firstByteMs > 0) routeStats.upstreamFirstByte.observe(ctx.firstByteMs - ctx.sentUpstreamMs);
-  if (ctx.errorCode !== null) routeStats.countError(ctx.errorCode);
   log(ctx, method, durationMs);
 }
 

@@ -4,6 +4,7 @@ import { canonicalClient } from "../policy/clients.js";
 import type { CompiledPace } from "../route/compile-bandwidth.js";
 import type { CompiledBucket, CompiledRoute } from "../route/compiled-route.js";
 import type { Egress, RequestContext } from "./request-context.js";
+import { countSent } from "./traffic.js";
 
 /** What slows down the answer; `null`: nothing does. */
 export function openEgress(ctx: RequestContext): Egress | null {
@@ -149,7 +150,7 @@ class PacedAnswer implements Egress, FlowOptions {
     const held = this.#held as Buffer;
     const isAll = byteCount === held.length;
     this.#held = isAll ? null : held.subarray(byteCount);
-    ctx.sentBytes += byteCount;
+    countSent(ctx, byteCount);
     if (isAll && this.#hasEnded) {
       this.close();
       ctx.res.end(held);

@@ -4,6 +4,7 @@ import { addCorsHeaders } from "./cross-origin.js";
 import { errorHeaders, errorXml, escapeXml, type LocalAnswer } from "./error-document.js";
 import { templateOf } from "./refusal-template.js";
 import type { RequestContext } from "./request-context.js";
+import { countSent } from "./traffic.js";
 
 /** How long a connection is read after its last answer, so that a client which still sends can read why it must stop. */
 const LINGER_IDLE_MS = 5_000;
@@ -74,7 +75,7 @@ export function sendWhole(ctx: RequestContext, status: number, headers: string[]
   ctx.isHeadSent = true;
   if (mustClose && mayStillSend(ctx)) linger(req.socket);
   res.writeHead(status, headers);
-  if (req.method !== "HEAD") ctx.sentBytes = length;
+  if (req.method !== "HEAD") countSent(ctx, length);
   res.end(body);
 }
 

@@ -11,6 +11,7 @@ import type { Exchange } from "../transport/exchange.js";
 import { errorHeaders } from "./error-document.js";
 import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
+import { countReceived } from "./traffic.js";
 
 /** Callbacks of one route at a time: each may hold a body, and an answer of the application. */
 const MAX_IN_FLIGHT = 128;
@@ -173,7 +174,7 @@ class CallbackService implements Exchange {
     const collector = new BodyCollector(maxBodyBytes);
     return new Promise((resolve, reject) => {
       const onData = (chunk: Buffer): void => {
-        this.#ctx.receivedBytes += chunk.length;
+        countReceived(this.#ctx, chunk.length);
         if (collector.push(chunk)) return;
         req.off("data", onData);
         reject(tooLarge(maxBodyBytes));

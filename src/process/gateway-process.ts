@@ -2,7 +2,6 @@ import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { Runtime } from "../route/runtime.js";
 import type { ReloadOutcome } from "../server/admin-source.js";
-import { SIGNATURE_CLASSES } from "../signing/types.js";
 import { type AccessLog, createAccessLog } from "../telemetry/access-log.js";
 import { createLog, type Logger } from "../telemetry/log.js";
 import { Stats } from "../telemetry/stats.js";
@@ -21,7 +20,7 @@ export interface GatewayProcessOptions {
 /** The whole gateway in one process, without workers: for the demo and for tests. */
 export class GatewayProcess implements Fleet {
   readonly config: GatewayConfig;
-  readonly stats = new Stats(SIGNATURE_CLASSES.length);
+  readonly stats = new Stats();
   readonly log: Logger;
   readonly #accessLog: AccessLog;
   readonly #data: DataPlane;

@@ -127,6 +127,7 @@ function upstreamOptions(bucket: BucketConfig): UpstreamOptions {
 
 function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
   return {
+    counts: (bucket) => stats.upstream(bucket),
     onDnsChange(bucket, addresses, previous) {
       stats.upstream(bucket).dnsChanges += 1;
       if (previous.length === 0) log.debug({ bucket, addresses }, "upstream addresses are known");

@@ -1,6 +1,6 @@
-import type { Counter, Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { REFERER_REASONS } from "../policy/referer.js";
-import { counter, gauge } from "./metrics-kit.js";
+import { counter, gauge, type Samples } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { LIMIT_LABELS, limitedIndex, PARTY_LABELS, type RouteStats, refererIndex } from "./stats.js";
 
@@ -25,30 +25,28 @@ export function registerLimits(registry: Registry, source: MetricsSource): void 
   const sharedHelp = "1 while the server of shared limits answers; absent where none is shared.";
   gauge(registry, "ossgate_limits_shared_up", sharedHelp, [], (metric) => {
     const isUp = source.sharedUp?.() ?? null;
-    // A gauge without labels says 0 unless it is taken away.
-    if (isUp === null) metric.remove();
-    else metric.set(isUp ? 1 : 0);
+    if (isUp !== null) metric.set(isUp ? 1 : 0);
   });
 }
 
 const ENFORCED = [false, true] as const;
 
-function collectLimited(metric: Counter<string>, { route, limited }: RouteStats): void {
+function collectLimited(metric: Samples, { route, limited }: RouteStats): void {
   LIMIT_LABELS.forEach((limit, limitIndex) => {
     PARTY_LABELS.forEach((party, partyIndex) => {
       for (const enforced of ENFORCED) {
         const value = limited[limitedIndex(limitIndex, partyIndex, enforced)] as number;
-        if (value > 0) metric.inc({ route, party, limit, enforced: String(enforced) }, value);
+        if (value > 0) metric.set({ route, party, limit, enforced: String(enforced) }, value);
       }
     });
   });
 }
 
-function collectReferers(metric: Counter<string>, { route, refererRefusals }: RouteStats): void {
+function collectReferers(metric: Samples, { route, refererRefusals }: RouteStats): void {
   REFERER_REASONS.forEach((reason, reasonIndex) => {
     for (const enforced of ENFORCED) {
       const value = refererRefusals[refererIndex(reasonIndex, enforced)] as number;
-      if (value > 0) metric.inc({ route, reason, enforced: String(enforced) }, value);
+      if (value > 0) metric.set({ route, reason, enforced: String(enforced) }, value);
     }
   });
 }

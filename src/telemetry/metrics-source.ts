@@ -1,3 +1,5 @@
+import type { ProcessReport } from "./process-report.js";
+import type { RecentRates } from "./recent-rates.js";
 import type { Stats } from "./stats.js";
 
 /** What is read from the upstreams at a scrape. */
@@ -26,4 +28,12 @@ export interface MetricsSource {
   credentials(): readonly CredentialsGauges[];
   /** Whether the server of shared limits answers; `null` or absent: no limit is shared. */
   sharedUp?(): boolean | null;
+  /** What each process that serves says of itself; absent: nothing is known. */
+  processes?(): readonly ProcessReport[];
+  /** What passes now; absent: nobody measures it. */
+  readonly rates?: RecentRates;
+  /** `limits.connections` of the whole; absent: not known. */
+  connectionsLimit?(): number;
+  /** Other exporters' names that are shown besides ours; `null` or absent: none. */
+  compat?(): "vts" | null;
 }

@@ -68,6 +68,27 @@ function isWorse(a: CredentialsGauges, b: CredentialsGauges): boolean {
   return (a.expiresAtMs ?? Number.POSITIVE_INFINITY) < (b.expiresAtMs ?? Number.POSITIVE_INFINITY);
 }
 
+/** Until when a listener has a valid certificate for a name. */
+export interface NameExpiry {
+  readonly listener: string;
+  readonly name: string;
+  /** Unix milliseconds. */
+  readonly notAfterMs: number;
+}
+
+/** By listener and name, the first to expire: in the process that is worst off, of all certificates for the name. */
+export function mergeCertificates(reports: readonly ProcessReport[]): readonly NameExpiry[] {
+  const merged = new Map<string, NameExpiry>();
+  for (const { listener, names, notAfterMs } of reports.flatMap(({ certificates }) => certificates)) {
+    for (const name of names) {
+      const key = `${listener}/${name}`;
+      const known = merged.get(key);
+      if (known === undefined || notAfterMs < known.notAfterMs) merged.set(key, { listener, name, notAfterMs });
+    }
+  }
+  return [...merged.values()];
+}
+
 /** Whether every process that shares limits reaches their server; `null`: none shares. */
 export function mergeSharedUp(reports: readonly ProcessReport[]): boolean | null {
   const shared = reports.flatMap(({ sharedUp }) => (sharedUp === null ? [] : [sharedUp]));

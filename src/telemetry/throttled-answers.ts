@@ -33,15 +33,10 @@ export class ThrottledAnswers {
   /** What OSS says that it held answers up for, in milliseconds. */
   qosDelayMs = 0;
 
-  /**
-   * Notes the head of an answer: what it was held up for, and whether it refuses for load.
-   * @returns `null` unless it does; else to be called once, with the first bytes of the body, or `null` at its end when
-   * there were none
-   */
-  noteHead(status: number, headers: HeaderList): ((start: Buffer | null) => void) | null {
+  /** Notes what the head of an answer says that it was held up for. */
+  noteDelay(headers: HeaderList): void {
     const delay = headerValue(headers, "x-oss-qos-delay-time");
     if (delay !== undefined) this.addDelay(delay);
-    return isThrottled(status) ? (start) => this.count(errorCodeAt(headers, start)) : null;
   }
 
   /** @param code of the error document; `null` when it could not be read */

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import { GatewayError } from "../core/errors.js";
 import type { Exchange, ExchangeSink, UpstreamRequest } from "./exchange.js";
-import type { AddressPool } from "./upstream.js";
+import type { AddressPool, ConnectionCounts } from "./upstream.js";
 import { toGatewayError } from "./upstream-errors.js";
 
 /**
@@ -28,9 +28,14 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
     if (pool.begin()) this.#limitWait();
   }
 
+  get #counts(): ConnectionCounts {
+    return this.#pool.upstream.counts;
+  }
+
   /** A connection may come free, but a request must not wait for ever: those that hold them may be slow readers. */
   #limitWait(): void {
     const limitMs = 2 * this.#pool.upstream.options.timeouts.connectMs;
+    this.#counts.queued += 1;
     this.#queueTimer = setTimeout(() => {
       const detail = `No connection to the bucket came free in ${limitMs} ms. Raise the bucket's connections or lower the load.`;
       this.onError(new GatewayError("GATEWAY_BUSY", detail));
@@ -49,9 +54,13 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
 
   onConnect(abort: (error?: Error) => void): void {
     // The client may have gone while the request waited for a connection.
-    clearTimeout(this.#queueTimer);
-    if (this.#ended) abort();
-    else this.#abort = abort;
+    if (this.#ended) {
+      abort();
+      return;
+    }
+    this.#leaveQueue();
+    if (this.#abort === null) this.#counts.usedConnections += 1;
+    this.#abort = abort;
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
@@ -102,8 +111,16 @@ class DownloadHandler implements Dispatcher.DispatchHandler, Exchange {
 
   #end(): void {
     this.#ended = true;
-    clearTimeout(this.#queueTimer);
+    this.#leaveQueue();
+    if (this.#abort !== null) this.#counts.usedConnections -= 1;
     this.#pool.finish();
+  }
+
+  #leaveQueue(): void {
+    if (this.#queueTimer === undefined) return;
+    clearTimeout(this.#queueTimer);
+    this.#queueTimer = undefined;
+    this.#counts.queued -= 1;
   }
 }
 

@@ -147,6 +147,7 @@ class Upload implements Exchange {
     readDespiteReset(socket);
     uploads.set(req, this);
     this.bodyTaken = true;
+    this.#pool.upstream.counts.usedConnections += 1;
     this.#watchIdle();
     // http-proxy-3 copies the parsed, joined headers; ours are set in onSocket from the raw pairs.
     req.headers = {};
@@ -265,6 +266,7 @@ class Upload implements Exchange {
   #end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
+    if (this.bodyTaken) this.#pool.upstream.counts.usedConnections -= 1;
     this.#pool.finish();
   }
 }

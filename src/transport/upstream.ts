@@ -38,7 +38,21 @@ export interface UpstreamOptions {
   };
 }
 
+/** Where connections are counted; the numbers outlive an upstream. */
+export interface ConnectionCounts {
+  /** Open now, used or idle. */
+  openConnections: number;
+  /** Of those, the ones that carry a request. */
+  usedConnections: number;
+  /** Requests that wait for one because all are taken. */
+  queued: number;
+  /** Told how long each took until it could be used, in milliseconds. */
+  readonly connects: { observe(durationMs: number): void };
+}
+
 export interface UpstreamEvents {
+  /** Where connections of this upstream are counted; nowhere when absent. */
+  counts?(upstreamId: string): ConnectionCounts;
   onDnsChange(upstreamId: string, addresses: readonly string[], previous: readonly string[]): void;
   onDnsLookUp(upstreamId: string, outcome: "ok" | "failed"): void;
   onDnsFailure(upstreamId: string, error: Error): void;
@@ -70,7 +84,10 @@ export class AddressPool {
       bodyTimeout: timeouts.idleMs,
       maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
       allowH2: false,
-      connect: countReads(tls ? tlsConnector(upstream) : slabConnector(timeouts.connectMs)),
+      connect: countConnections(
+        upstream.counts,
+        countReads(tls ? tlsConnector(upstream) : slabConnector(timeouts.connectMs)),
+      ),
     };
     this.pool = new Pool(this.#origin, { ...this.#clientOptions, connections });
   }
@@ -98,10 +115,21 @@ export class AddressPool {
    * @param onConnected called when it is connected, and for TLS verified
    */
   connect(onConnected: () => void): Socket {
-    const { port, tls } = this.upstream.options;
-    const options = { host: this.address, port, noDelay: true };
-    if (!tls) return netConnect(options, onConnected);
+    const { options, counts } = this.upstream;
+    const startedMs = performance.now();
+    const socket = this.#connect({ host: this.address, port: options.port, noDelay: true }, () => {
+      countConnected(counts, socket, startedMs);
+      onConnected();
+    });
+    return socket;
+  }
+
+  #connect(
+    options: { readonly host: string; readonly port: number; readonly noDelay: true },
+    onConnected: () => void,
+  ): Socket {
     const { servername, caOption } = this.upstream;
+    if (!this.upstream.options.tls) return netConnect(options, onConnected);
     const session = this.#tlsSession === undefined ? {} : { session: this.#tlsSession };
     const socket = tlsConnect({ ...options, servername, ...caOption, ...session }, onConnected);
     socket.on("session", (ticket) => {
@@ -127,6 +155,26 @@ export class AddressPool {
 function tlsConnector({ options, servername, caOption }: Upstream): buildConnector.connector {
   const connect = buildConnector({ timeout: options.timeouts.connectMs, servername, ...caOption });
   return (target, callback) => connect({ ...target, servername }, callback);
+}
+
+/** Counts what is open from when it can be used, and how long that took. */
+function countConnections(counts: ConnectionCounts, connect: buildConnector.connector): buildConnector.connector {
+  return (target, callback) => {
+    const startedMs = performance.now();
+    connect(target, (...args) => {
+      const socket: Socket | null | undefined = args[1];
+      if (socket != null) countConnected(counts, socket, startedMs);
+      callback(...args);
+    });
+  };
+}
+
+function countConnected(counts: ConnectionCounts, socket: Socket, startedMs: number): void {
+  counts.connects.observe(performance.now() - startedMs);
+  counts.openConnections += 1;
+  socket.once("close", () => {
+    counts.openConnections -= 1;
+  });
 }
 
 /** Makes an error of a connection tell how much was read from it: that one of a stale connection had served before. */
@@ -157,6 +205,8 @@ function slabConnector(connectTimeoutMs: number): buildConnector.connector {
   };
 }
 
+const UNCOUNTED: ConnectionCounts = { openConnections: 0, usedConnections: 0, queued: 0, connects: { observe() {} } };
+
 /** An endpoint of OSS: its name, its current addresses, their connections and their health. */
 export class Upstream {
   readonly options: UpstreamOptions;
@@ -164,6 +214,7 @@ export class Upstream {
   readonly servername: string;
   readonly caOption: { readonly ca?: string[] };
   readonly retryBudget = new RetryBudget();
+  readonly counts: ConnectionCounts;
   /** Requests that wait for or use a connection. */
   inFlight = 0;
   readonly #resolver: Resolver;
@@ -174,6 +225,7 @@ export class Upstream {
   constructor(options: UpstreamOptions, events: UpstreamEvents, lookUp?: LookUp, timers?: TimerSource) {
     this.options = options;
     this.#events = events;
+    this.counts = events.counts?.(options.id) ?? UNCOUNTED;
     this.servername = isIP(options.host) === 0 ? options.host : "";
     this.caOption = options.ca === null ? {} : { ca: [...rootCertificates, options.ca] };
     this.#resolver = new Resolver(

@@ -75,7 +75,7 @@ t.test("the hosts of refused referers are listed by route, those refused most fi
 });
 
 t.test("the list is as long as it may be, whatever is sent", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   for (let i = 0; i < 5_000; i += 1) stats.noteRefusedReferer("files", `https://host-${i}.test/${"x".repeat(1_000)}`);
   for (let i = 0; i < 100; i += 1) stats.noteRefusedReferer("files", "https://evil.test/");
   for (const hostile of ["\u0000", '"}', "https://</script>/", "https://user:password@evil.test/", "é".repeat(9_000)]) {
@@ -90,7 +90,7 @@ t.test("the list is as long as it may be, whatever is sent", async (t) => {
 });
 
 t.test("nothing refused is an empty list; only GET and HEAD, and only by the listener's own address", async (t) => {
-  const ask = await startAdmin(t, new Stats(1));
+  const ask = await startAdmin(t, new Stats());
   t.same(JSON.parse((await ask("/tops")).text), { refusedReferers: {} });
   t.equal((await ask("/tops", "HEAD")).text, "");
   t.equal((await ask("/tops", "POST")).status, 405);

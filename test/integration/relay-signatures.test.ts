@@ -53,8 +53,9 @@ for (const [signature, sent] of CLASSES) {
   t.test(`a request of class ${signature} is logged and counted as one`, async (t) => {
     const { entry } = await relay(world, { host: "gw.test", target: "/k", ...sent });
     t.equal(entry.signature, signature);
-    const status = `${Math.trunc(entry.status / 100)}xx`;
-    const labels = `route="${entry.route}",method="${entry.method}",status="${status}",signature="${signature}"`;
+    const status = `status="${Math.trunc(entry.status / 100)}xx",code="${entry.status}"`;
+    const of = `route="${entry.route}",bucket="${entry.bucket ?? "-"}",method="${entry.method}"`;
+    const labels = `${of},${status},signature="${signature}"`;
     t.ok((await gateway.metric(`ossgate_requests_total{${labels}}`)) > 0, labels);
   });
 }

@@ -3,7 +3,7 @@ import { Stats } from "../../src/telemetry/stats.js";
 
 /** What an admin listener shows of a gateway that does nothing; what a test looks at is its own. */
 export function adminSource(own: Partial<AdminSource> = {}): AdminSource {
-  const stats = own.stats ?? new Stats(1);
+  const stats = own.stats ?? new Stats();
   const unused = (): never => {
     throw new Error("this test's admin listener has no such thing");
   };

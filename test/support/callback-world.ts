@@ -13,7 +13,6 @@ import { UpstreamClock } from "../../src/route/upstream-clock.js";
 import { Usage } from "../../src/route/usage.js";
 import { Listener } from "../../src/server/listener.js";
 import { callbackMessage, KNOWN_PUBLIC_KEY_URL } from "../../src/signing/callback.js";
-import { SIGNATURE_CLASSES } from "../../src/signing/types.js";
 import type { AccessEntry } from "../../src/telemetry/access-log.js";
 import { createLog } from "../../src/telemetry/log.js";
 import { type RouteStats, Stats } from "../../src/telemetry/stats.js";
@@ -185,7 +184,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
   const { config } = result;
   const entries: AccessEntry[] = [];
   const waiting = new Set<() => void>();
-  const stats = new Stats(SIGNATURE_CLASSES.length);
+  const stats = new Stats();
   const aliases = [...config.buckets.keys()];
   const tables = compileRoutes(config, {
     upstreams: new Map(aliases.map((alias) => [alias, idleUpstream(alias)])),

@@ -18,7 +18,7 @@ async function printed(stats: Stats, name: string): Promise<readonly string[]> {
 }
 
 t.test("each limit, party and mode has its own count", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   const route = stats.route("files");
   const expected: string[] = [];
   let count = 0;
@@ -36,7 +36,7 @@ t.test("each limit, party and mode has its own count", async (t) => {
 });
 
 t.test("each reason of a refused referer has its own count, enforced and reported apart", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   const route = stats.route("files");
   const expected: string[] = [];
   let count = 0;
@@ -52,14 +52,14 @@ t.test("each reason of a refused referer has its own count, enforced and reporte
 });
 
 t.test("routes where nothing was limited print no lines of limits", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   stats.route("files");
   t.same(await printed(stats, "ossgate_limited_total{"), []);
   t.same(await printed(stats, "ossgate_referer_refused_total{"), []);
 });
 
 t.test("the state of shared limits is printed only where limits are shared", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   for (const [isUp, lines] of [
     [null, []],
     [true, ["ossgate_limits_shared_up 1"]],
@@ -72,7 +72,7 @@ t.test("the state of shared limits is printed only where limits are shared", asy
 });
 
 t.test("transfers that are paced are shown by route and direction", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   Object.assign(stats.route("files"), { pacedEgress: 3, pacedIngress: 1 });
   const lines = await printed(stats, 'ossgate_paced_transfers{route="files"');
   t.same(lines, [

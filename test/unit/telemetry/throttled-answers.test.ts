@@ -17,7 +17,7 @@ t.test("answers that refuse for load are 503 and 429", async (t) => {
 });
 
 t.test("each code is counted under its own name, and what OSS never said under other or unknown", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   const { throttled } = stats.upstream("media");
   for (const code of THROTTLE_CODES) throttled.count(code);
   for (const code of ["Evil", "", "constructor", "__proto__"]) throttled.count(code);
@@ -34,7 +34,7 @@ t.test("each code is counted under its own name, and what OSS never said under o
 });
 
 t.test("x-oss-qos-delay-time adds up in seconds; what is no number of milliseconds does not count", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   const { throttled } = stats.upstream("media");
   for (const value of ["1500", "0", "250", "-1", "1e9", "x", "", " 1", "99999999999999999999"])
     throttled.addDelay(value);
@@ -54,15 +54,15 @@ t.test("the code is read from the start of the document, or of a HEAD from x-oss
 });
 
 t.test("a head tells of its delay, and of a refusal what has to be looked at for its code", async (t) => {
-  const stats = new Stats(1);
-  const { throttled } = stats.upstream("media");
-  t.equal(throttled.noteHead(200, ["X-Oss-Qos-Delay-Time", "40"]), null);
-  t.equal(throttled.noteHead(500, []), null);
-  throttled.noteHead(503, ["x-oss-qos-delay-time", "60"])?.(Buffer.from(document("CpuLimitExceeded")));
-  throttled.noteHead(429, [])?.(Buffer.from(document("QpsLimitExceeded")));
+  const stats = new Stats();
+  const upstream = stats.upstream("media");
+  t.equal(upstream.noteHead(200, ["X-Oss-Qos-Delay-Time", "40"]), null);
+  upstream.noteHead(500, [])?.(null);
+  upstream.noteHead(503, ["x-oss-qos-delay-time", "60"])?.(Buffer.from(document("CpuLimitExceeded")));
+  upstream.noteHead(429, [])?.(Buffer.from(document("QpsLimitExceeded")));
   const inHeader = ["x-oss-err", Buffer.from(document("ServiceUnavailable")).toString("base64")];
-  throttled.noteHead(503, inHeader)?.(null);
-  throttled.noteHead(503, [])?.(null);
+  upstream.noteHead(503, inHeader)?.(null);
+  upstream.noteHead(503, [])?.(null);
   const printed = (await lines(stats)).filter((line) => line.startsWith("ossgate_upstream_throttled_total{"));
   t.same(
     printed,
@@ -70,5 +70,5 @@ t.test("a head tells of its delay, and of a refusal what has to be looked at for
       (code) => `ossgate_upstream_throttled_total{bucket="media",code="${code}"} 1`,
     ),
   );
-  t.equal(throttled.qosDelayMs, 100);
+  t.equal(upstream.throttled.qosDelayMs, 100);
 });

@@ -34,7 +34,7 @@ const bucket = (
 type Told = { readonly level: string; readonly event: string } & Readonly<Record<string, unknown>>;
 
 function world(buckets: readonly BucketConfig[], accounts: Readonly<Record<string, Partial<AccountQuotaConfig>>> = {}) {
-  const stats = new Stats(1);
+  const stats = new Stats();
   const told: Told[] = [];
   const write = (level: string) => (fields: Told) => told.push({ ...fields, level });
   const log = { warn: write("warn"), info: write("info") } as unknown as Logger;
@@ -176,7 +176,7 @@ t.test("an account's traffic is that of its buckets together, and of no other", 
 });
 
 t.test("what was counted before the watch began is not of its first second", async (t) => {
-  const stats = new Stats(1);
+  const stats = new Stats();
   stats.upstream("media").requests = 1e9;
   const config = {
     buckets: new Map([["media", bucket("media", "public", { requestsPerSecond: 10 })]]),
