@@ -13,6 +13,7 @@ import {
   mergeUpstreams,
   type ProcessReport,
 } from "../telemetry/process-report.js";
+import { RecentRates } from "../telemetry/recent-rates.js";
 import { ThrottlingWatch } from "../telemetry/throttling.js";
 import type { Fleet } from "./fleet.js";
 import { listenOrExplain } from "./listen-or-explain.js";
@@ -25,12 +26,17 @@ export interface ControlPlaneOptions {
   runtime(): Runtime;
 }
 
+/** How often the numbers of all processes are looked at. */
+const TICK_MS = 1_000;
+
 /** What operators see of the program: the admin listener, metrics, and what watches the numbers. */
 export class ControlPlane {
   adminAddress: AddressInfo | null = null;
   readonly #fleet: Fleet;
   readonly #admin: AdminListener;
   readonly #throttling: ThrottlingWatch;
+  readonly #rates: RecentRates;
+  #ticker: NodeJS.Timeout | undefined;
   #reports: readonly ProcessReport[] = [];
 
   /** @throws Error when the admin's secret cannot be read */
@@ -38,12 +44,17 @@ export class ControlPlane {
     this.#fleet = fleet;
     const { stats, state } = fleet;
     this.#throttling = new ThrottlingWatch({ config: state.config, stats, log, nowMs: performance.now() });
+    this.#rates = new RecentRates(stats);
     const metrics = createMetrics({
       stats,
       version,
       upstreams: () => mergeUpstreams(this.#reports),
       credentials: () => mergeCredentials(this.#reports),
       sharedUp: () => mergeSharedUp(this.#reports),
+      processes: () => this.#reports,
+      rates: this.#rates,
+      connectionsLimit: () => fleet.state.config.limits.connections,
+      compat: () => fleet.state.config.metrics.compat,
     });
     this.#admin = new AdminListener(state.config.admin.address, {
       metrics: async () => {
@@ -67,10 +78,19 @@ export class ControlPlane {
     const { address } = this.#fleet.state.config.admin;
     this.adminAddress = await listenOrExplain("admin", address, () => this.#admin.listen());
     this.#throttling.start();
+    this.#rates.tick(performance.now());
+    this.#ticker = setInterval(() => void this.#tick(), TICK_MS).unref();
+  }
+
+  /** Never rejects. */
+  async #tick(): Promise<void> {
+    await this.#collect().catch(() => {});
+    this.#rates.tick(performance.now());
   }
 
   stop(): void {
     this.#throttling.stop();
+    clearInterval(this.#ticker);
     this.#admin.close();
   }
 

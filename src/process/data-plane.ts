@@ -8,6 +8,7 @@ import type { Doors } from "../server/doors.js";
 import { Listener, type ListenerGateway } from "../server/listener.js";
 import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
+import { EventLoopLag } from "../telemetry/metrics-lag.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { Stats } from "../telemetry/stats.js";
 import { listenOrExplain } from "./listen-or-explain.js";
@@ -46,6 +47,7 @@ export class DataPlane {
   /** By listener name, once started. */
   readonly addresses = new Map<string, AddressInfo>();
   readonly #options: DataPlaneOptions;
+  readonly #lag = new EventLoopLag(performance.now());
   readonly #listeners: readonly Listener[];
   #isDraining = false;
 
@@ -90,6 +92,7 @@ export class DataPlane {
       await Promise.all(this.#listeners.map((listener) => listener.destroy()));
     }
     await drained;
+    this.#lag.stop();
     this.runtime.destroy();
   }
 
@@ -110,7 +113,7 @@ export class DataPlane {
       certificates: [],
       sharedUp: this.runtime.budgets.isSharedUp,
       problems: this.#problems(),
-      eventLoopLagMs: { p99: 0, max: 0 },
+      eventLoopLagMs: this.#lag.lately(performance.now()),
       rssBytes: rss,
       heapUsedBytes: heapUsed,
       cpuSeconds: (user + system) / 1e6,
