@@ -6,6 +6,7 @@ import { isBasicScheme, parseBasic } from "../policy/basic-credentials.js";
 import { clientGroup } from "../policy/client-group.js";
 import type { CompiledLogin } from "../route/compiled-route.js";
 import { isOssAuthorization } from "../signing/classify.js";
+import { NEXT_STEPS, writeSeldom } from "../telemetry/error-lines.js";
 import type { AuthAnswer, ComingAnswer } from "../transport/forward-auth.js";
 import { publicScheme } from "./public-location.js";
 import type { RequestContext } from "./request-context.js";
@@ -140,5 +141,8 @@ function denialFor(answer: AuthAnswer): Denial | null {
 function noteCause(ctx: RequestContext, cause: string): void {
   ctx.noteError({ code: UNAVAILABLE.code, reason: cause });
   const { requestId, routeStats } = ctx;
-  ctx.gateway.log.warn({ requestId, route: routeStats.route, cause }, "the service of forwardAuth gave no answer");
+  const { route } = routeStats;
+  const fields = () => ({ requestId, route, code: UNAVAILABLE.code, cause, next: NEXT_STEPS[UNAVAILABLE.code] });
+  const message = "the service of forwardAuth gave no answer";
+  writeSeldom(ctx.gateway.log, "warn", `forwardAuth/${route}`, performance.now(), fields, message);
 }

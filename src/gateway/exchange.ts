@@ -9,8 +9,9 @@ import { decideRetry } from "../transport/retry.js";
 import { startUpload, type UploadSource } from "../transport/upload.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { flushSoon, writeEarlyHints } from "./early-writes.js";
-import { ADDRESS_FAULTS, bugFound, logFault } from "./exchange-faults.js";
+import { ADDRESS_FAULTS, bugFound, logFault, logOwnFault } from "./exchange-faults.js";
 import { chargeBucket } from "./limits.js";
+import { type ErrorReader, errorReader } from "./oss-error-lines.js";
 import { chargeEgress, openEgress } from "./paced-answer.js";
 import { openIngress } from "./paced-body.js";
 import type { RequestContext } from "./request-context.js";
@@ -31,6 +32,8 @@ export class RequestExchange implements ExchangeSink {
   /** The answer is collected and not streamed. */
   #whole: CollectedAnswer | null = null;
   #deadline: NodeJS.Timeout | undefined;
+  /** Reads an error of OSS's aside while it is streamed, for the log. */
+  #errorReader: ErrorReader | null = null;
   /** To be told of the first bytes of an error of OSS's. */
   #noteStart: ((start: Buffer | null) => void) | null = null;
 
@@ -44,7 +47,9 @@ export class RequestExchange implements ExchangeSink {
     if (upstream.isFull) {
       const detail =
         "All connections to this bucket are busy, and as many requests wait. Raise the bucket's connections or lower the load.";
-      respondError(this.#ctx, new GatewayError("GATEWAY_BUSY", detail));
+      const error = new GatewayError("GATEWAY_BUSY", detail);
+      logOwnFault(this.#ctx, error);
+      respondError(this.#ctx, error);
       return;
     }
     this.#try(null, false);
@@ -149,6 +154,7 @@ export class RequestExchange implements ExchangeSink {
     }
     if (ctx.answerStatus === null) this.#stream(status, statusText, rawHeaders);
     else this.#stream(ctx.answerStatus, STATUS_CODES[ctx.answerStatus] ?? "", errorDocumentHead(rawHeaders));
+    this.#errorReader = errorReader(ctx, status, rawHeaders);
   }
 
   #stream(status: number, statusText: string, rawHeaders: HeaderList): void {
@@ -175,6 +181,7 @@ export class RequestExchange implements ExchangeSink {
     (ctx.bucket as CompiledBucket).stats.egressBytes += chunk.length;
     if (this.#noteStart !== null) this.#noteAnswer(chunk);
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
+    if (this.#errorReader !== null && !this.#errorReader.push(chunk)) this.#errorReader = null;
     if (ctx.egress !== null) return ctx.egress.push(chunk);
     countSent(ctx, chunk.length);
     if (ctx.remainingBytes > 0) {

@@ -6,6 +6,7 @@ import type { CompiledRoute } from "../route/compiled-route.js";
 import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
+import { bugFound, logOwnFault } from "./exchange-faults.js";
 import { finish } from "./finish.js";
 import { limitBucket, limitRoute } from "./limits.js";
 import { preflight } from "./preflight.js";
@@ -123,9 +124,8 @@ function goOn(ctx: RequestContext, exchange: RequestExchange, denial: Denial | n
 /** An expected fault is answered with its own status; anything else is a bug, and the program goes on. */
 function failStage(ctx: RequestContext, exchange: RequestExchange, error: unknown): void {
   exchange.abort();
-  if (!(error instanceof GatewayError)) {
-    ctx.gateway.log.error({ requestId: ctx.requestId, err: error }, "a stage failed; this is a bug in ossgate");
-  }
+  if (error instanceof GatewayError) logOwnFault(ctx, error);
+  else bugFound(ctx, error);
   if (ctx.isHeadSent) {
     ctx.res.destroy();
     return;

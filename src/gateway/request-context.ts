@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
+import type { OssCredentials } from "../core/secret.js";
 import type { RequestLimits } from "../limits/request-limits.js";
 import type { FindClientIp } from "../policy/client-ip.js";
 import type { Clients } from "../policy/clients.js";
@@ -34,6 +35,8 @@ export interface Gateway {
   readonly usage: Usage;
   /** What the access log may show of a target or a URL; `secretName` is one more parameter that is a secret. */
   readonly mask: (target: string, secretName?: string) => string;
+  /** The pair with this id among the gateway's own; only to explain what OSS refused. */
+  readonly findCredentials?: (accessKeyId: string, nowMs: number) => OssCredentials | null;
   /** Whether the program is shutting down, so that answers should end their connections. */
   isDraining(): boolean;
 }

@@ -5,10 +5,12 @@ import { type CallbackToken, checkCallbackToken, coversKey } from "../policy/cal
 import type { CompiledCallback } from "../route/callback.js";
 import { callbackMessage, isPlainCallbackPath, publicKeyUrl, verifyCallback } from "../signing/callback.js";
 import { readCallbackReport } from "../signing/callback-report.js";
+import { NEXT_STEPS, writeSeldom } from "../telemetry/error-lines.js";
 import { postCallback } from "../transport/application.js";
 import { BodyCollector } from "../transport/collect.js";
 import type { Exchange } from "../transport/exchange.js";
 import { errorHeaders } from "./error-document.js";
+import { bugFound } from "./exchange-faults.js";
 import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
 import { countReceived } from "./traffic.js";
@@ -109,7 +111,7 @@ class CallbackService implements Exchange {
     const ctx = this.#ctx;
     if (this.#isOver) return;
     if (!(error instanceof GatewayError) && !isDenial(error)) {
-      ctx.gateway.log.error({ requestId: ctx.requestId, err: error }, "a callback failed; this is a bug in ossgate");
+      bugFound(ctx, error);
       this.fail(new GatewayError("INTERNAL", "The gateway failed."));
       return;
     }
@@ -261,6 +263,8 @@ function isDenial(value: unknown): value is Denial {
 function logFault(ctx: RequestContext, error: GatewayError | Denial): void {
   const { requestId, routeStats, bucket } = ctx;
   const cause = error instanceof Error ? error.message : error.reason;
-  const fields = { requestId, route: routeStats.route, bucket: bucket?.alias, code: error.code, cause };
-  ctx.gateway.log.error(fields, "callback failed");
+  const { route } = routeStats;
+  const { code } = error;
+  const fields = () => ({ requestId, route, bucket: bucket?.alias, code, cause, next: NEXT_STEPS[code] });
+  writeSeldom(ctx.gateway.log, "error", `callback/${route}/${code}`, performance.now(), fields, "callback failed");
 }

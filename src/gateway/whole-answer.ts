@@ -11,6 +11,7 @@ import {
   readOssError,
   toldElements,
 } from "./oss-error.js";
+import { tellOssError } from "./oss-error-lines.js";
 import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
 import { playlistAnswer } from "./serve-playlist.js";
@@ -54,7 +55,8 @@ const UPSTREAM_ERROR: WholeAnswer = {
 
 function finishError(ctx: RequestContext, answer: UpstreamAnswer, error: OssError | null): "done" | "again" {
   noteRequestId(ctx, answer.headers, error);
-  if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, error);
+  if (ctx.signedDraft !== null && error !== null && isAuthFailure(error)) return refusedSignature(ctx, answer, error);
+  tellOssError(ctx, answer.status, error, answer.headers);
   respondOssError(ctx, answer, error);
   return "done";
 }
@@ -94,7 +96,7 @@ function noteRequestId(ctx: RequestContext, headers: HeaderList, error: OssError
 }
 
 /** OSS refused what the gateway signed: nothing of it is the client's business, and a wrong clock is put right. */
-function refusedSignature(ctx: RequestContext, error: OssError): "again" {
+function refusedSignature(ctx: RequestContext, answer: UpstreamAnswer, error: OssError): "again" {
   const { source } = (ctx.route as CompiledRoute).signing as CompiledSigning;
   if (isCredentialFailure(error)) source.noteRefused(ctx.signedWith);
   // What was refused was not done, but a body can be sent once only.
@@ -102,6 +104,8 @@ function refusedSignature(ctx: RequestContext, error: OssError): "again" {
   const mayRepeat =
     offsetMs !== ctx.signedOffsetMs && !ctx.hasRepeated && !STREAMED.has(ctx.req.method ?? "") && !ctx.hasBody;
   if (mayRepeat) return "again";
+  // Some calls tell it in an answer that begins with 200.
+  tellOssError(ctx, Math.max(answer.status, 400), error, answer.headers);
   throw new GatewayError("UPSTREAM_AUTH_FAILED", `OSS answered ${error.code}: ${withoutIds(error.message)}`);
 }
 

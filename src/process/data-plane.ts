@@ -133,6 +133,7 @@ export class DataPlane {
       trustedProxies: trusted,
       mask: this.config.log.access.unmasked ? unmasked : maskTarget,
       usage: this.runtime.usage,
+      findCredentials: (accessKeyId, nowMs) => this.runtime.findCredentials(accessKeyId, nowMs),
     };
   }
 

@@ -1,5 +1,6 @@
 import { endpointHost, endpointPort } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
+import type { OssCredentials } from "../core/secret.js";
 import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { CredentialsEvents, CredentialsSource } from "../credentials/source.js";
@@ -64,6 +65,15 @@ export class Runtime {
     for (const upstream of this.upstreams.values()) upstream.start();
     const sources = [...this.credentials.values()].map((source) => source.start());
     await Promise.all([...sources, this.#logins.start(), this.#budgetsStarted]);
+  }
+
+  /** The pair with this id, whichever source has it; `null`: none. */
+  findCredentials(accessKeyId: string, nowMs: number): OssCredentials | null {
+    for (const source of this.credentials.values()) {
+      const found = source.find(accessKeyId, nowMs);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** Why the last fetch of credentials failed; `undefined` when it did not. */

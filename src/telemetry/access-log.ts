@@ -165,6 +165,7 @@ export function accessLine(entry: AccessEntry, nowMs: number): string {
   if (entry.ossRequestId !== undefined) line += `,"ossRequestId":${quote(entry.ossRequestId)}`;
   if (entry.ossEc !== undefined) line += `,"ossEc":${quote(entry.ossEc)}`;
   if (entry.error !== undefined) line += `,"error":"${entry.error}","detail":${quote(entry.detail ?? "")}`;
+  else if (entry.detail !== undefined) line += `,"detail":${quote(entry.detail)}`;
   if (entry.reported !== undefined) line += `,"reported":"${entry.reported}"`;
   return `${line}}\n`;
 }
