@@ -1,25 +1,45 @@
-import type { Metric, Registry } from "prom-client";
 import { DURATION_BOUNDS_S, type DurationHistogram } from "./stats-histogram.js";
 
 type Labels = Readonly<Record<string, string | number>>;
 
-/** One line of the page, as prom-client takes it from a metric's `get`. */
-interface Sample {
-  /** With its labels. */
-  readonly metricName: string;
-  readonly value: number;
-  readonly labels: Labels;
-  readonly sharedLabels: Labels;
+type Kind = "counter" | "gauge" | "histogram";
+
+/** A metric and where its values are read. */
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: Kind;
+  readonly labelNames: readonly string[];
+  readonly collect: (samples: Samples) => void;
 }
 
-const NONE: Labels = Object.freeze({});
-
 /**
- * What one scrape collects of a metric. Names are written with their labels here, which prom-client prints as they are:
- * its own way through labels took 45 ms for 200 routes where this takes 6.
+ * The metrics of a page in Prometheus's text format (version 0.0.4), read when it is printed. prom-client's way takes an
+ * object for each line, which garbage collection pays for: 40 ms for 20,000 lines, where this takes 12.
  */
+export class Families {
+  readonly #families: Family[] = [];
+
+  /** @throws Error for a name that is there already */
+  add(family: Family): void {
+    if (this.#families.some(({ name }) => name === family.name)) throw new Error(`two metrics ${family.name}`);
+    this.#families.push(family);
+  }
+
+  print(): string {
+    let page = "";
+    for (const { name, help, kind, labelNames, collect } of this.#families) {
+      const samples = new Samples(name, labelNames);
+      collect(samples);
+      page += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${samples.printed}\n`;
+    }
+    return page;
+  }
+}
+
+/** What one scrape collects of a metric. */
 export class Samples {
-  readonly all: Sample[] = [];
+  printed = "";
   readonly #name: string;
   readonly #labelNames: readonly string[];
 
@@ -49,8 +69,9 @@ export class Samples {
     }
   }
 
-  add(metricName: string, value: number): void {
-    this.all.push({ metricName, value, labels: NONE, sharedLabels: NONE });
+  /** @param series the name with its labels */
+  add(series: string, value: number): void {
+    this.printed += `${series} ${value}\n`;
   }
 
   text(labels: Labels): string {
@@ -71,43 +92,28 @@ export function escapeLabel(value: string | number): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
-type Kind = "counter" | "gauge" | "histogram";
-
-function register(registry: Registry, kind: Kind, name: string, help: string, collect: () => readonly Sample[]): void {
-  const get = async () => ({ name, help, type: kind, aggregator: "sum", values: collect() });
-  registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric<string>);
-}
+type Collect = (samples: Samples) => void;
 
 /** A counter whose values are read from elsewhere at a scrape. */
 export function counter(
-  registry: Registry,
+  families: Families,
   name: string,
   help: string,
   labelNames: readonly string[],
-  collect: (samples: Samples) => void,
+  collect: Collect,
 ): void {
-  register(registry, "counter", name, help, () => collected(name, labelNames, collect));
+  families.add({ name, help, kind: "counter", labelNames, collect });
 }
 
 /** A gauge whose values are read from elsewhere at a scrape. */
 export function gauge(
-  registry: Registry,
+  families: Families,
   name: string,
   help: string,
   labelNames: readonly string[],
-  collect: (samples: Samples) => void,
+  collect: Collect,
 ): void {
-  register(registry, "gauge", name, help, () => collected(name, labelNames, collect));
-}
-
-function collected(
-  name: string,
-  labelNames: readonly string[],
-  collect: (samples: Samples) => void,
-): readonly Sample[] {
-  const samples = new Samples(name, labelNames);
-  collect(samples);
-  return samples.all;
+  families.add({ name, help, kind: "gauge", labelNames, collect });
 }
 
 const BOUNDS: readonly string[] = [...DURATION_BOUNDS_S.map(String), "+Inf"];
@@ -117,21 +123,20 @@ const BOUNDS: readonly string[] = [...DURATION_BOUNDS_S.map(String), "+Inf"];
  * @param label of each histogram
  */
 export function histogram(
-  registry: Registry,
+  families: Families,
   name: string,
   help: string,
   label: string,
   histograms: () => Iterable<readonly [labelValue: string, histogram: DurationHistogram]>,
 ): void {
-  register(registry, "histogram", name, help, () => {
-    const samples = new Samples(name, [label]);
+  const collect = (samples: Samples): void => {
     for (const [value, counts] of histograms()) addHistogram(samples, name, samples.text({ [label]: value }), counts);
-    return samples.all;
-  });
+  };
+  families.add({ name, help, kind: "histogram", labelNames: [label], collect });
 }
 
 /** @param labels as they are printed, without braces */
-export function addHistogram(samples: Samples, name: string, labels: string, histogram: DurationHistogram): void {
+function addHistogram(samples: Samples, name: string, labels: string, histogram: DurationHistogram): void {
   const { counts, sumMs } = histogram;
   if (counts.every((count) => count === 0)) return;
   let total = 0;

@@ -1,29 +1,28 @@
-import type { Registry } from "prom-client";
 import { REFERER_REASONS } from "../policy/referer.js";
-import { counter, gauge, type Samples } from "./metrics-kit.js";
+import { counter, type Families, gauge, type Samples } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { LIMIT_LABELS, limitedIndex, PARTY_LABELS, type RouteStats, refererIndex } from "./stats.js";
 
 /** What the routes' policies refused, slowed down, or in a dry run only noticed. */
-export function registerLimits(registry: Registry, source: MetricsSource): void {
+export function registerLimits(families: Families, source: MetricsSource): void {
   const routes = () => source.stats.routes.values();
   const limitedHelp = "What was over a limit, by what it is of and whose it is; enforced is false in a dry run.";
-  counter(registry, "ossgate_limited_total", limitedHelp, ["route", "party", "limit", "enforced"], (metric) => {
+  counter(families, "ossgate_limited_total", limitedHelp, ["route", "party", "limit", "enforced"], (metric) => {
     for (const route of routes()) collectLimited(metric, route);
   });
   const refererHelp = "Referers that were refused, or would have been in mode: report.";
-  counter(registry, "ossgate_referer_refused_total", refererHelp, ["route", "reason", "enforced"], (metric) => {
+  counter(families, "ossgate_referer_refused_total", refererHelp, ["route", "reason", "enforced"], (metric) => {
     for (const route of routes()) collectReferers(metric, route);
   });
   const pacedHelp = "Transfers that run now and whose bandwidth is limited.";
-  gauge(registry, "ossgate_paced_transfers", pacedHelp, ["route", "direction"], (metric) => {
+  gauge(families, "ossgate_paced_transfers", pacedHelp, ["route", "direction"], (metric) => {
     for (const { route, pacedEgress, pacedIngress } of routes()) {
       metric.set({ route, direction: "egress" }, pacedEgress);
       metric.set({ route, direction: "ingress" }, pacedIngress);
     }
   });
   const sharedHelp = "1 while the server of shared limits answers; absent where none is shared.";
-  gauge(registry, "ossgate_limits_shared_up", sharedHelp, [], (metric) => {
+  gauge(families, "ossgate_limits_shared_up", sharedHelp, [], (metric) => {
     const isUp = source.sharedUp?.() ?? null;
     if (isUp !== null) metric.set(isUp ? 1 : 0);
   });

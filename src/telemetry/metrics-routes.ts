@@ -1,69 +1,68 @@
-import type { Registry } from "prom-client";
 import { ERROR_CODES, ERRORS } from "../core/errors.js";
-import { counter, gauge, histogram, type Samples } from "./metrics-kit.js";
+import { counter, type Families, gauge, histogram, type Samples } from "./metrics-kit.js";
 import { POLICY_LABELS, refusalsByPolicy } from "./metrics-policies.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { CODE_LABELS, METHOD_LABELS, type RouteBucketStats, type RouteStats, requestsIndex } from "./stats.js";
 
 /** What each route served. */
-export function registerRoutes(registry: Registry, { stats }: MetricsSource): void {
+export function registerRoutes(families: Families, { stats }: MetricsSource): void {
   const routes = () => stats.routes.values();
-  registerRequests(registry, routes);
-  registerBytes(registry, routes);
-  counter(registry, "ossgate_upstream_retries_total", "Upstream tries beyond the first.", ["route"], (metric) => {
+  registerRequests(families, routes);
+  registerBytes(families, routes);
+  counter(families, "ossgate_upstream_retries_total", "Upstream tries beyond the first.", ["route"], (metric) => {
     for (const { route, retries } of routes()) metric.set({ route }, retries);
   });
-  gauge(registry, "ossgate_requests_in_flight", "Requests that are being served.", ["route"], (metric) => {
+  gauge(families, "ossgate_requests_in_flight", "Requests that are being served.", ["route"], (metric) => {
     for (const { route, inFlight } of routes()) metric.set({ route }, inFlight);
   });
   const durationHelp = "From the request's head to the end of the answer.";
-  histogram(registry, "ossgate_request_duration_seconds", durationHelp, "route", function* () {
+  histogram(families, "ossgate_request_duration_seconds", durationHelp, "route", function* () {
     for (const { route, durations } of routes()) yield [route, durations];
   });
   const firstByteHelp = "From sending the request upstream to the head of its answer.";
-  histogram(registry, "ossgate_upstream_first_byte_seconds", firstByteHelp, "route", function* () {
+  histogram(families, "ossgate_upstream_first_byte_seconds", firstByteHelp, "route", function* () {
     for (const { route, upstreamFirstByte } of routes()) yield [route, upstreamFirstByte];
   });
 }
 
 type Routes = () => Iterable<RouteStats>;
 
-function registerRequests(registry: Registry, routes: Routes): void {
+function registerRequests(families: Families, routes: Routes): void {
   const labels = ["route", "bucket", "method", "status", "code", "signature"];
   const help = "Finished requests; status is the class of code, signature how the client proved who it is.";
-  counter(registry, "ossgate_requests_total", help, labels, (metric) => {
+  counter(families, "ossgate_requests_total", help, labels, (metric) => {
     for (const route of routes()) {
       for (const [bucket, stats] of route.buckets) collectRequests(metric, route.route, bucket, stats);
     }
   });
   const failuresHelp = "Of those, the ones that failed behind the client: 5xx, and answers that were cut off.";
-  counter(registry, "ossgate_request_failures_total", failuresHelp, ["route", "bucket"], (metric) => {
+  counter(families, "ossgate_request_failures_total", failuresHelp, ["route", "bucket"], (metric) => {
     for (const { route, buckets } of routes()) {
       for (const [bucket, { failureCount }] of buckets) metric.set({ route, bucket }, failureCount);
     }
   });
   const errorsHelp = "Refusals and faults by route, code and origin.";
-  counter(registry, "ossgate_errors_total", errorsHelp, ["route", "code", "origin"], (metric) => {
+  counter(families, "ossgate_errors_total", errorsHelp, ["route", "code", "origin"], (metric) => {
     for (const route of routes()) collectErrors(metric, route);
   });
   const refusalsHelp = "Requests that the gateway refused, by the policy that did.";
-  counter(registry, "ossgate_refusals_total", refusalsHelp, ["route", "policy"], (metric) => {
+  counter(families, "ossgate_refusals_total", refusalsHelp, ["route", "policy"], (metric) => {
     for (const { route, errors } of routes()) {
       metric.setSeen({ route }, "policy", POLICY_LABELS, refusalsByPolicy(errors));
     }
   });
 }
 
-function registerBytes(registry: Registry, routes: Routes): void {
+function registerBytes(families: Families, routes: Routes): void {
   const labels = ["route", "bucket"];
   const receivedHelp = "Bytes of request bodies from clients, counted while they pass.";
-  counter(registry, "ossgate_received_bytes_total", receivedHelp, labels, (metric) => {
+  counter(families, "ossgate_received_bytes_total", receivedHelp, labels, (metric) => {
     for (const { route, buckets } of routes()) {
       for (const [bucket, { receivedBytes }] of buckets) metric.set({ route, bucket }, receivedBytes);
     }
   });
   const sentHelp = "Bytes of answers' bodies to clients, counted while they pass.";
-  counter(registry, "ossgate_sent_bytes_total", sentHelp, labels, (metric) => {
+  counter(families, "ossgate_sent_bytes_total", sentHelp, labels, (metric) => {
     for (const { route, buckets } of routes()) {
       for (const [bucket, { sentBytes }] of buckets) metric.set({ route, bucket }, sentBytes);
     }

@@ -1,3 +1,4 @@
+import type { FleetNumbers } from "./metrics-process.js";
 import type { ProcessReport } from "./process-report.js";
 import type { RecentRates } from "./recent-rates.js";
 import type { Stats } from "./stats.js";
@@ -10,6 +11,15 @@ export interface UpstreamGauges {
   readonly inFlight: number;
   /** OSS's clock less ours; `null` where nothing was signed. */
   readonly clockSkewMs: number | null;
+  /** The addresses themselves; absent where nobody tells. */
+  readonly pools?: readonly AddressGauges[];
+}
+
+/** One address of an upstream. */
+export interface AddressGauges {
+  readonly address: string;
+  readonly isSetAside: boolean;
+  readonly inFlight: number;
 }
 
 /** What is read from a source of credentials at a scrape. */
@@ -30,6 +40,8 @@ export interface MetricsSource {
   sharedUp?(): boolean | null;
   /** What each process that serves says of itself; absent: nothing is known. */
   processes?(): readonly ProcessReport[];
+  /** How the whole stands; absent: not known. */
+  fleet?(): FleetNumbers;
   /** What passes now; absent: nobody measures it. */
   readonly rates?: RecentRates;
   /** `limits.connections` of the whole; absent: not known. */

@@ -1,22 +1,21 @@
-import type { Registry } from "prom-client";
-import { counter, gauge } from "./metrics-kit.js";
+import { counter, type Families, gauge } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { THROTTLE_CODES } from "./throttled-answers.js";
 
 /** OSS's thresholds: what passed, which events that makes, and what OSS itself refused or held up. */
-export function registerThrottling(registry: Registry, { stats }: MetricsSource): void {
-  counter(registry, "ossgate_upstream_requests_total", "Requests sent to OSS, each try.", ["bucket"], (metric) => {
+export function registerThrottling(families: Families, { stats }: MetricsSource): void {
+  counter(families, "ossgate_upstream_requests_total", "Requests sent to OSS, each try.", ["bucket"], (metric) => {
     for (const [bucket, { requests }] of stats.upstreams) metric.set({ bucket }, requests);
   });
   const bytesHelp = "Body bytes to and from OSS, in OSS's directions: egress is what OSS sends.";
-  counter(registry, "ossgate_upstream_bytes_total", bytesHelp, ["bucket", "direction"], (metric) => {
+  counter(families, "ossgate_upstream_bytes_total", bytesHelp, ["bucket", "direction"], (metric) => {
     for (const [bucket, { egressBytes, ingressBytes }] of stats.upstreams) {
       metric.set({ bucket, direction: "egress" }, egressBytes);
       metric.set({ bucket, direction: "ingress" }, ingressBytes);
     }
   });
   const refusedHelp = "Answers of OSS that refuse for load (503, 429), by their code.";
-  counter(registry, "ossgate_upstream_throttled_total", refusedHelp, ["bucket", "code"], (metric) => {
+  counter(families, "ossgate_upstream_throttled_total", refusedHelp, ["bucket", "code"], (metric) => {
     for (const [bucket, { throttled }] of stats.upstreams) {
       THROTTLE_CODES.forEach((code, index) => {
         const value = throttled.counts[index] as number;
@@ -25,17 +24,17 @@ export function registerThrottling(registry: Registry, { stats }: MetricsSource)
     }
   });
   const delayHelp = "What OSS says that it held answers up for (x-oss-qos-delay-time).";
-  counter(registry, "ossgate_upstream_qos_delay_seconds_total", delayHelp, ["bucket"], (metric) => {
+  counter(families, "ossgate_upstream_qos_delay_seconds_total", delayHelp, ["bucket"], (metric) => {
     for (const [bucket, { throttled }] of stats.upstreams) metric.set({ bucket }, throttled.qosDelayMs / 1_000);
   });
   const eventsHelp = "Throttling events as CloudMonitor names them, foreseen from what passed here.";
-  counter(registry, "ossgate_throttling_events_total", eventsHelp, ["scope", "name", "event"], (metric) => {
+  counter(families, "ossgate_throttling_events_total", eventsHelp, ["scope", "name", "event"], (metric) => {
     for (const { scope, name, events } of stats.quotas.values()) {
       for (const [event, value] of events) metric.set({ scope, name, event }, value);
     }
   });
   const usageHelp = "The busiest second of the last minute, as a share of the quota.";
-  gauge(registry, "ossgate_quota_usage_ratio", usageHelp, ["scope", "name", "qos"], (metric) => {
+  gauge(families, "ossgate_quota_usage_ratio", usageHelp, ["scope", "name", "qos"], (metric) => {
     for (const { scope, name, windows } of stats.quotas.values()) {
       for (const [qos, { usageRatio }] of windows) metric.set({ scope, name, qos }, usageRatio);
     }

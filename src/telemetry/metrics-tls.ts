@@ -1,26 +1,25 @@
-import type { Registry } from "prom-client";
-import { counter, gauge } from "./metrics-kit.js";
+import { counter, type Families, gauge } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { mergeCertificates } from "./process-report.js";
 import { TLS_FAILURES } from "./stats.js";
 
 /** TLS to clients: handshakes, and how long the certificates last. */
-export function registerTls(registry: Registry, { stats, processes }: MetricsSource): void {
+export function registerTls(families: Families, { stats, processes }: MetricsSource): void {
   const handshakesHelp = "TLS handshakes with clients that succeeded; resumed: by an earlier session.";
-  counter(registry, "ossgate_tls_handshakes_total", handshakesHelp, ["listener", "resumed"], (metric) => {
+  counter(families, "ossgate_tls_handshakes_total", handshakesHelp, ["listener", "resumed"], (metric) => {
     for (const [listener, { tlsHandshakes, tlsResumed }] of stats.listeners) {
       metric.set({ listener, resumed: "false" }, tlsHandshakes - tlsResumed);
       metric.set({ listener, resumed: "true" }, tlsResumed);
     }
   });
   const failuresHelp = "TLS handshakes with clients that failed, by cause.";
-  counter(registry, "ossgate_tls_handshake_failures_total", failuresHelp, ["listener", "cause"], (metric) => {
+  counter(families, "ossgate_tls_handshake_failures_total", failuresHelp, ["listener", "cause"], (metric) => {
     for (const [listener, { tlsFailures }] of stats.listeners) {
       metric.setEach({ listener }, "cause", TLS_FAILURES, tlsFailures);
     }
   });
   const expiryHelp = "Seconds until the certificate for this name expires, negative when it has.";
-  gauge(registry, "ossgate_certificate_expiry_seconds", expiryHelp, ["listener", "name"], (metric) => {
+  gauge(families, "ossgate_certificate_expiry_seconds", expiryHelp, ["listener", "name"], (metric) => {
     for (const { listener, name, notAfterMs } of mergeCertificates(processes?.() ?? [])) {
       metric.set({ listener, name }, (notAfterMs - Date.now()) / 1_000);
     }

@@ -1,5 +1,4 @@
-import { Registry } from "prom-client";
-import { counter, gauge, histogram } from "./metrics-kit.js";
+import { counter, Families, gauge, histogram } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import { ANSWER_LABELS, CODE_LABELS, METHOD_LABELS, type RouteStats, requestsIndex } from "./stats.js";
 
@@ -8,24 +7,24 @@ import { ANSWER_LABELS, CODE_LABELS, METHOD_LABELS, type RouteStats, requestsInd
  * takes the place of a server (`host`), a bucket that of an upstream and of its only backend. `*` is all together, as
  * the module has it.
  */
-export function createVtsMetrics({ stats }: MetricsSource): Registry {
-  const registry = new Registry();
+export function createVtsMetrics({ stats }: MetricsSource): Families {
+  const families = new Families();
   const routes = () => [...stats.routes.values()];
-  registerConnections(registry, { stats });
-  registerServers(registry, routes);
-  registerUpstreams(registry, { stats });
-  return registry;
+  registerConnections(families, { stats });
+  registerServers(families, routes);
+  registerUpstreams(families, { stats });
+  return families;
 }
 
 type Source = Pick<MetricsSource, "stats">;
 
-function registerConnections(registry: Registry, { stats }: Source): void {
+function registerConnections(families: Families, { stats }: Source): void {
   const inFlight = (): number => [...stats.routes.values()].reduce((sum, route) => sum + route.inFlight, 0);
   const waiting = (): number => Math.max(0, stats.openConnections - inFlight());
-  counter(registry, "nginx_connections_accepted", "Accepted client connections.", [], (metric) =>
+  counter(families, "nginx_connections_accepted", "Accepted client connections.", [], (metric) =>
     metric.set(stats.connectionsTotal),
   );
-  counter(registry, "nginx_connections_handled", "Handled client connections.", [], (metric) =>
+  counter(families, "nginx_connections_handled", "Handled client connections.", [], (metric) =>
     metric.set(stats.connectionsTotal - stats.connectionsRefused),
   );
   const states: readonly (readonly [state: string, help: string, value: () => number])[] = [
@@ -35,12 +34,12 @@ function registerConnections(registry: Registry, { stats }: Source): void {
     ["waiting", "Client connections without a request.", waiting],
   ];
   for (const [state, help, value] of states) {
-    gauge(registry, `nginx_connections_${state}`, help, [], (metric) => metric.set(value()));
+    gauge(families, `nginx_connections_${state}`, help, [], (metric) => metric.set(value()));
   }
-  counter(registry, "nginx_http_requests_total", "Finished requests.", [], (metric) => {
+  counter(families, "nginx_http_requests_total", "Finished requests.", [], (metric) => {
     metric.set([...stats.routes.values()].reduce((sum, route) => sum + route.requestCount, 0));
   });
-  gauge(registry, "nginx_vts_main_connections", "Client connections by state.", ["status"], (metric) => {
+  gauge(families, "nginx_vts_main_connections", "Client connections by state.", ["status"], (metric) => {
     for (const [status, , value] of states) metric.set({ status }, value());
     metric.set({ status: "accepted" }, stats.connectionsTotal);
     metric.set({ status: "handled" }, stats.connectionsTotal - stats.connectionsRefused);
@@ -49,8 +48,8 @@ function registerConnections(registry: Registry, { stats }: Source): void {
 
 const ALL = "*";
 
-function registerServers(registry: Registry, routes: () => readonly RouteStats[]): void {
-  counter(registry, "nginx_vts_server_bytes_total", "Bytes of bodies.", ["host", "direction"], (metric) => {
+function registerServers(families: Families, routes: () => readonly RouteStats[]): void {
+  counter(families, "nginx_vts_server_bytes_total", "Bytes of bodies.", ["host", "direction"], (metric) => {
     const all = { in: 0, out: 0 };
     for (const { route, receivedBytes, sentBytes } of routes()) {
       metric.set({ host: route, direction: "in" }, receivedBytes);
@@ -61,7 +60,7 @@ function registerServers(registry: Registry, routes: () => readonly RouteStats[]
     metric.set({ host: ALL, direction: "in" }, all.in);
     metric.set({ host: ALL, direction: "out" }, all.out);
   });
-  counter(registry, "nginx_vts_server_requests_total", "Finished requests.", ["host", "code"], (metric) => {
+  counter(families, "nginx_vts_server_requests_total", "Finished requests.", ["host", "code"], (metric) => {
     const all = new Float64Array(ANSWER_LABELS.length);
     for (const route of routes()) {
       const counts = requestsByClass(route);
@@ -73,11 +72,11 @@ function registerServers(registry: Registry, routes: () => readonly RouteStats[]
     metric.setEach({ host: ALL }, "code", ANSWER_LABELS, all);
   });
   const secondsHelp = "Time of finished requests, added up.";
-  counter(registry, "nginx_vts_server_request_seconds_total", secondsHelp, ["host"], (metric) => {
+  counter(families, "nginx_vts_server_request_seconds_total", secondsHelp, ["host"], (metric) => {
     for (const { route, durations } of routes()) metric.set({ host: route }, durations.sumMs / 1_000);
   });
   const durationHelp = "Time of finished requests.";
-  histogram(registry, "nginx_vts_server_request_duration_seconds", durationHelp, "host", function* () {
+  histogram(families, "nginx_vts_server_request_duration_seconds", durationHelp, "host", function* () {
     for (const { route, durations } of routes()) yield [route, durations];
   });
 }
@@ -98,15 +97,15 @@ function requestsByClass({ buckets }: RouteStats): Float64Array {
   return classes;
 }
 
-function registerUpstreams(registry: Registry, { stats }: Source): void {
+function registerUpstreams(families: Families, { stats }: Source): void {
   const labels = ["upstream", "backend"];
-  counter(registry, "nginx_vts_upstream_bytes_total", "Bytes of bodies.", [...labels, "direction"], (metric) => {
+  counter(families, "nginx_vts_upstream_bytes_total", "Bytes of bodies.", [...labels, "direction"], (metric) => {
     for (const [upstream, { ingressBytes, egressBytes }] of stats.upstreams) {
       metric.set({ upstream, backend: upstream, direction: "in" }, ingressBytes);
       metric.set({ upstream, backend: upstream, direction: "out" }, egressBytes);
     }
   });
-  counter(registry, "nginx_vts_upstream_requests_total", "Answers of OSS.", [...labels, "code"], (metric) => {
+  counter(families, "nginx_vts_upstream_requests_total", "Answers of OSS.", [...labels, "code"], (metric) => {
     for (const [upstream, { answers }] of stats.upstreams) {
       metric.setEach({ upstream, backend: upstream }, "code", ANSWER_LABELS, answers);
     }

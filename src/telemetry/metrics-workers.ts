@@ -1,5 +1,4 @@
-import type { Registry } from "prom-client";
-import { counter, gauge } from "./metrics-kit.js";
+import { counter, type Families, gauge } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
 import type { ProcessReport } from "./process-report.js";
 
@@ -19,13 +18,13 @@ const GAUGES: readonly (readonly [name: string, help: string, pick: (report: Pro
 ];
 
 /** The processes that serve clients; what is called `process_` is of the one that is scraped. */
-export function registerWorkers(registry: Registry, { processes }: MetricsSource): void {
+export function registerWorkers(families: Families, { processes }: MetricsSource): void {
   for (const [name, help, pick] of GAUGES) {
-    gauge(registry, name, help, ["worker"], (metric) => {
+    gauge(families, name, help, ["worker"], (metric) => {
       for (const report of processes?.() ?? []) metric.set({ worker: report.worker }, pick(report));
     });
   }
-  counter(registry, "ossgate_worker_cpu_seconds_total", "CPU time of the process.", ["worker"], (metric) => {
+  counter(families, "ossgate_worker_cpu_seconds_total", "CPU time of the process.", ["worker"], (metric) => {
     for (const { worker, cpuSeconds } of processes?.() ?? []) metric.set({ worker }, cpuSeconds);
   });
 }

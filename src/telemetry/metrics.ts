@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { counter, gauge } from "./metrics-kit.js";
+import { counter, Families, gauge } from "./metrics-kit.js";
 import { registerLimits } from "./metrics-limits.js";
+import { registerFleet } from "./metrics-process.js";
 import { registerRates } from "./metrics-rates.js";
 import { registerRoutes } from "./metrics-routes.js";
 import type { MetricsSource } from "./metrics-source.js";
@@ -20,50 +21,52 @@ export interface MetricsPage {
 
 /** A page whose numbers are read from `Stats` when it is scraped, and at no other time. */
 export function createMetrics(source: MetricsSource): MetricsPage {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  registerProcess(registry, source);
-  registerRoutes(registry, source);
-  registerLimits(registry, source);
-  registerUpstreams(registry, source);
-  registerThrottling(registry, source);
-  registerCredentials(registry, source);
-  registerTls(registry, source);
-  registerWorkers(registry, source);
-  registerRates(registry, source);
+  const ofThisProcess = new Registry();
+  collectDefaultMetrics({ register: ofThisProcess });
+  const families = new Families();
+  registerProcess(families, source);
+  registerRoutes(families, source);
+  registerLimits(families, source);
+  registerUpstreams(families, source);
+  registerThrottling(families, source);
+  registerCredentials(families, source);
+  registerTls(families, source);
+  registerWorkers(families, source);
+  registerRates(families, source);
+  if (source.fleet !== undefined) registerFleet(families, source.fleet);
   const vts = createVtsMetrics(source);
   return {
-    contentType: registry.contentType,
+    contentType: ofThisProcess.contentType,
     async metrics() {
-      const text = await registry.metrics();
-      return source.compat?.() === "vts" ? `${text}\n${await vts.metrics()}` : text;
+      const compat = source.compat?.() === "vts" ? vts.print() : "";
+      return `${families.print()}${compat}${await ofThisProcess.metrics()}`;
     },
   };
 }
 
-function registerProcess(registry: Registry, { stats, version, connectionsLimit }: MetricsSource): void {
-  gauge(registry, "ossgate_build_info", "1, labelled with the version.", ["version", "node"], (metric) =>
+function registerProcess(families: Families, { stats, version, connectionsLimit }: MetricsSource): void {
+  gauge(families, "ossgate_build_info", "1, labelled with the version.", ["version", "node"], (metric) =>
     metric.set({ version, node: process.version }, 1),
   );
-  gauge(registry, "ossgate_client_connections", "Open client connections.", [], (metric) =>
+  gauge(families, "ossgate_client_connections", "Open client connections.", [], (metric) =>
     metric.set(stats.openConnections),
   );
   const limitHelp = "Client connections that may be open: limits.connections.";
-  gauge(registry, "ossgate_client_connections_limit", limitHelp, [], (metric) => {
+  gauge(families, "ossgate_client_connections_limit", limitHelp, [], (metric) => {
     if (connectionsLimit !== undefined) metric.set(connectionsLimit());
   });
-  counter(registry, "ossgate_client_connections_total", "Client connections accepted.", [], (metric) =>
+  counter(families, "ossgate_client_connections_total", "Client connections accepted.", [], (metric) =>
     metric.set(stats.connectionsTotal),
   );
   counter(
-    registry,
+    families,
     "ossgate_client_connections_refused_total",
     "Client connections closed because limits.connections was reached.",
     [],
     (metric) => metric.set(stats.connectionsRefused),
   );
   counter(
-    registry,
+    families,
     "ossgate_log_lines_dropped_total",
     "Lines of both logs thrown away because their reader was too slow.",
     [],
@@ -71,19 +74,19 @@ function registerProcess(registry: Registry, { stats, version, connectionsLimit 
   );
 }
 
-function registerCredentials(registry: Registry, source: MetricsSource): void {
+function registerCredentials(families: Families, source: MetricsSource): void {
   const labels = ["credentials"];
-  gauge(registry, "ossgate_credentials_valid", "1 while there are credentials to sign with.", labels, (metric) => {
+  gauge(families, "ossgate_credentials_valid", "1 while there are credentials to sign with.", labels, (metric) => {
     for (const { name, isValid } of source.credentials()) metric.set({ credentials: name }, isValid ? 1 : 0);
   });
   const expiryHelp = "Seconds until the credentials in use expire; absent for those that do not.";
-  gauge(registry, "ossgate_credentials_expiry_seconds", expiryHelp, labels, (metric) => {
+  gauge(families, "ossgate_credentials_expiry_seconds", expiryHelp, labels, (metric) => {
     for (const { name, expiresAtMs } of source.credentials()) {
       if (expiresAtMs !== null) metric.set({ credentials: name }, Math.max(0, (expiresAtMs - Date.now()) / 1_000));
     }
   });
   const refreshesHelp = "Times that credentials were fetched, by outcome.";
-  counter(registry, "ossgate_credentials_refreshes_total", refreshesHelp, [...labels, "outcome"], (metric) => {
+  counter(families, "ossgate_credentials_refreshes_total", refreshesHelp, [...labels, "outcome"], (metric) => {
     for (const [credentials, stats] of source.stats.credentials) {
       metric.set({ credentials, outcome: "ok" }, stats.refreshesOk);
       metric.set({ credentials, outcome: "failed" }, stats.refreshesFailed);
