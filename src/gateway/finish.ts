@@ -1,3 +1,4 @@
+import type { AccessEntry } from "../telemetry/access-entry.js";
 import { remoteUser } from "../telemetry/access-log-combined.js";
 import { leaveLimits } from "./limits.js";
 import type { RequestContext } from "./request-context.js";
@@ -25,7 +26,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
   const { req } = ctx;
   const { mask } = ctx.gateway;
   const secretName = ctx.route?.links?.secureLinkNames?.md5;
-  ctx.gateway.accessLog.write({
+  const entry: AccessEntry = {
     requestId: ctx.requestId,
     client: ctx.clientIp,
     host: ctx.rawHost,
@@ -51,7 +52,9 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     error: ctx.errorCode ?? undefined,
     detail: ctx.errorDetail,
     reported: ctx.reported.length === 0 ? undefined : ctx.reported.join(),
-  });
+  };
+  ctx.gateway.accessLog.write(entry);
+  ctx.gateway.stats.recent.note(entry);
 }
 
 /** Of absolute-form; the target that counts is its path. */

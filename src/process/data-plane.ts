@@ -145,6 +145,7 @@ export class DataPlane {
       setAside: upstream.setAsideCount(nowMs),
       inFlight: upstream.inFlight,
       clockSkewMs: this.runtime.clocks.get(id)?.skewMs ?? null,
+      pools: upstream.health(nowMs),
     }));
   }
 

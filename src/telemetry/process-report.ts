@@ -1,4 +1,4 @@
-import type { CredentialsGauges, UpstreamGauges } from "./metrics-source.js";
+import type { AddressGauges, CredentialsGauges, UpstreamGauges } from "./metrics-source.js";
 
 /** One certificate that clients are shown. */
 export interface CertificateGauges {
@@ -50,7 +50,19 @@ function mergeUpstream(a: UpstreamGauges, b: UpstreamGauges): UpstreamGauges {
     setAside: Math.max(a.setAside, b.setAside),
     inFlight: a.inFlight + b.inFlight,
     clockSkewMs: a.clockSkewMs ?? b.clockSkewMs,
+    pools: mergePools(a.pools ?? [], b.pools ?? []),
   };
+}
+
+/** What one process has set aside is of interest, whatever the others know. */
+function mergePools(a: readonly AddressGauges[], b: readonly AddressGauges[]): readonly AddressGauges[] {
+  const merged = new Map(a.map((pool) => [pool.address, pool]));
+  for (const next of b) {
+    const known = merged.get(next.address);
+    const isSetAside = next.isSetAside || known?.isSetAside === true;
+    merged.set(next.address, { ...next, isSetAside, inFlight: next.inFlight + (known?.inFlight ?? 0) });
+  }
+  return [...merged.values()];
 }
 
 /** The credentials of the whole: as good as those of the process that is worst off. */

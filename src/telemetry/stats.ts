@@ -1,4 +1,5 @@
 import { refererHost } from "../policy/referer-host.js";
+import { RecentEvents } from "./recent-events.js";
 import { ListenerStats } from "./stats-listener.js";
 import { StatsMap } from "./stats-map.js";
 import { RouteStats } from "./stats-route.js";
@@ -57,6 +58,8 @@ export class Stats {
   readonly quotas = new Map<string, QuotaStats>();
   /** By route: see {@link tops}. */
   readonly refusedReferers = new StatsMap(() => new TopList());
+  /** The last refusals and errors, for people. */
+  readonly recent = new RecentEvents();
   /** Client connections that are open now. */
   openConnections = 0;
   connectionsTotal = 0;

@@ -253,6 +253,15 @@ export class Upstream {
     return this.#pools.filter((pool) => pool.setAsideUntilMs > nowMs).length;
   }
 
+  /** Each address, and whether it is passed over at `nowMs` (monotonic). */
+  health(nowMs: number): readonly { address: string; isSetAside: boolean; inFlight: number }[] {
+    return this.#pools.map(({ address, setAsideUntilMs, inFlight }) => ({
+      address,
+      isSetAside: setAsideUntilMs > nowMs,
+      inFlight,
+    }));
+  }
+
   /** Whether so many requests wait for a connection already that one more would only wait in vain. */
   get isFull(): boolean {
     return this.inFlight >= 2 * this.options.connections * Math.max(1, this.#pools.length);
