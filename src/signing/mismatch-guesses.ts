@@ -123,13 +123,15 @@ function parameters({ reading, stated }: GuessInput): readonly Guess[] {
   const isV1 = stated.signatureClass.startsWith("v1");
   const { query } = reading;
   const candidates = query.filter(([name]) => (isV1 ? isV1SignedParameter(name) : !name.startsWith("x-oss-")));
-  const without = candidates.slice(0, MAX_EACH).map(
-    ([name]): Guess => ({
+  // One occurrence at a time: a hop may add what is there already.
+  const without = candidates.slice(0, MAX_EACH).map((pair): Guess => {
+    const [name] = pair;
+    return {
       mismatch: { cause: "query-changed", name },
-      reading: { ...reading, query: query.filter(([other]) => other !== name) },
+      reading: { ...reading, query: query.filter((other) => other !== pair) },
       isTelling: !isV1 && OF_TRACKERS.test(name),
-    }),
-  );
+    };
+  });
   const blanks = candidates.find(([, value]) => value !== null && /[ +]/.test(value));
   if (blanks === undefined) return without;
   const asPlus = query.map(([name, value]) => [name, value?.replaceAll(" ", "+") ?? null] as const);

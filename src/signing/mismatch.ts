@@ -37,17 +37,20 @@ export interface MismatchInput {
  */
 export function explainMismatch(input: MismatchInput): Mismatch {
   const { oss, stated, received, sent } = input;
+  const { signatureClass } = stated;
+  const differences = (before: string, after: string, { bucket, key }: Reading) =>
+    diffSignedTexts(before, after, { signatureClass, resource: bucket === "" ? "/" : `/${bucket}/${key}` });
   const sentText = signedText(sent, stated);
   const ossText = stated.scope === null ? oss.stringToSign : oss.canonicalRequest;
   if (ossText !== null && ossText !== sentText) {
-    return named(firstOf(diffSignedTexts(sentText, ossText, stated.signatureClass)), stated, "behind");
+    return named(firstOf(differences(sentText, ossText, sent)), stated, "behind");
   }
   if (isOtherScope(oss, sentText, stated)) {
     return { cause: ossText === null ? "key-changed" : "region-mismatch", name: null, place: "behind", isProven: true };
   }
   const receivedText = signedText(received, stated);
   if (receivedText !== sentText) {
-    return named(firstOf(diffSignedTexts(receivedText, sentText, stated.signatureClass)), stated, "gateway");
+    return named(firstOf(differences(receivedText, sentText, received)), stated, "gateway");
   }
   return explainAsSigned(input, receivedText);
 }

@@ -27,16 +27,20 @@ interface Parts {
 
 /**
  * Compares two signed texts (see `signedText`) part by part, what was `before` with what is `after`.
+ * @param resource of `before`, decoded, `/bucket/key`: in V1 a key may hold what looks like parameters
  * @returns in an order in which the first says the most; empty when both are the same, or cannot be taken apart
  */
 export function diffSignedTexts(
   before: string,
   after: string,
-  signatureClass: OssSignatureClass,
+  { signatureClass, resource }: { readonly signatureClass: OssSignatureClass; readonly resource: string },
 ): readonly Difference[] {
   if (before === after) return [];
-  const a = partsOf(before, signatureClass);
-  const b = partsOf(after, signatureClass);
+  const a = partsOf(before, signatureClass, { resource, query: "" });
+  const b = partsOf(after, signatureClass, {
+    resource,
+    query: before.slice(before.lastIndexOf(resource) + resource.length),
+  });
   if (a === null || b === null) return [];
   return [
     ...(a.method === b.method ? [] : [plain("method", a.method, b.method)]),
@@ -70,10 +74,16 @@ function mapDifferences(
   });
 }
 
-function partsOf(text: string, signatureClass: OssSignatureClass): Parts | null {
+/** What is known of a V1 text: its resource, or its `?parameters`. */
+interface Known {
+  readonly resource: string;
+  readonly query: string;
+}
+
+function partsOf(text: string, signatureClass: OssSignatureClass, known: Known): Parts | null {
   const lines = text.split("\n");
   if (signatureClass === "v4-header" || signatureClass === "v4-url") return partsOfV4(lines);
-  return partsOfOlder(lines, signatureClass === "v1-header" || signatureClass === "v1-url");
+  return partsOfOlder(lines, signatureClass === "v1-header" || signatureClass === "v1-url" ? known : null);
 }
 
 /** Method, URI, query, headers, an empty line, the additional names, the payload (oss-semantics §2.4). */
@@ -92,7 +102,8 @@ function partsOfV4(lines: readonly string[]): Parts | null {
 }
 
 /** Method, MD5, type, date, headers, with V2 the additional names, the resource (oss-semantics §2.1, §2.3). */
-function partsOfOlder(lines: readonly string[], isV1: boolean): Parts | null {
+function partsOfOlder(lines: readonly string[], knownOfV1: Known | null): Parts | null {
+  const isV1 = knownOfV1 !== null;
   if (lines.length < 5) return null;
   const [method = "", md5 = "", type = "", date = ""] = lines;
   // A header's name begins with a letter; of V1 a decoded key may hold line ends, so the first such line counts.
@@ -102,7 +113,7 @@ function partsOfOlder(lines: readonly string[], isV1: boolean): Parts | null {
   if (md5 !== "") headers.set("content-md5", md5);
   if (type !== "") headers.set("content-type", type);
   const whole = lines.slice(resourceAt).join("\n");
-  const mark = isV1 ? queryStart(whole) : whole.indexOf("?");
+  const mark = isV1 ? queryStart(whole, knownOfV1) : whole.indexOf("?");
   return {
     method,
     resource: mark === -1 ? whole : whole.slice(0, mark),
@@ -114,10 +125,14 @@ function partsOfOlder(lines: readonly string[], isV1: boolean): Parts | null {
   };
 }
 
-/** A decoded key may have a `?` of its own; the parameters begin at the last one that a name follows. */
-function queryStart(resource: string): number {
-  const marks = [...resource.matchAll(/\?(?=[A-Za-z][A-Za-z0-9-]*(?:[=&]|$))/g)];
-  return marks.at(-1)?.index ?? -1;
+/** Where a decoded resource's parameters begin; `-1`: it has none, or nothing tells a `?` of the key from theirs. */
+function queryStart(whole: string, { resource, query }: Known): number {
+  if (whole.startsWith(resource) && (whole.length === resource.length || whole[resource.length] === "?")) {
+    return whole.length === resource.length ? -1 : resource.length;
+  }
+  if (query.startsWith("?") && whole.endsWith(query)) return whole.length - query.length;
+  const mark = whole.lastIndexOf("?");
+  return mark !== -1 && /^\?[A-Za-z][A-Za-z0-9-]*(?:[=&]|$)/.test(whole.slice(mark)) && query !== "" ? mark : -1;
 }
 
 function headersOf(lines: readonly string[]): ReadonlyMap<string, string> {
