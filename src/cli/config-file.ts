@@ -9,6 +9,12 @@ const READ_HINTS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
 };
 
+/** A configuration, and the text that it was read from. */
+export interface ReadConfigText {
+  readonly text: string;
+  readonly config: GatewayConfig;
+}
+
 /**
  * Reads a configuration file and prints what is wrong with it on standard error.
  * @param command the command that reads it, for the message
@@ -19,6 +25,16 @@ export async function readConfigFile(
   command: string,
   options: { readonly showsWarnings: boolean },
 ): Promise<GatewayConfig | number> {
+  const read = await readConfigText(file, command, options);
+  return typeof read === "number" ? read : read.config;
+}
+
+/** The same, with its text. */
+export async function readConfigText(
+  file: string,
+  command: string,
+  options: { readonly showsWarnings: boolean },
+): Promise<ReadConfigText | number> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -31,7 +47,7 @@ export async function readConfigFile(
   if (options.showsWarnings) {
     for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, "warning")}\n`);
   }
-  if (result.ok) return result.config;
+  if (result.ok) return { text, config: result.config };
   for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
   return EXIT.badConfig;
 }

@@ -1,31 +1,36 @@
-import { GatewayProcess } from "../process/gateway-process.js";
-import { untilStopped } from "../process/signals.js";
-import { tuneGarbageCollector } from "../process/v8-tuning.js";
+import { keepDebuggerShut, operateBySignals, untilStopped } from "../process/signals.js";
+import { Supervisor } from "../process/supervisor.js";
 import { readArguments } from "./arguments.js";
-import { readConfigFile } from "./config-file.js";
+import { readConfigText } from "./config-file.js";
 import { EXIT } from "./exit-codes.js";
 
 const HELP = `Usage: ossgate run --config FILE
 
-Serves with this configuration until SIGTERM or SIGINT. Then nothing new is
-accepted, what runs may finish for limits.shutdownTimeout, and the exit status
-is 0; a second signal ends it at once. The access log goes to standard output,
-everything else to standard error.
+Serves with this configuration, in as many worker processes as workers says,
+until SIGTERM or SIGINT. Then nothing new is accepted, what runs may finish for
+limits.shutdownTimeout, and the exit status is 0; a second signal ends it at
+once. SIGHUP reads the file again, as 'ossgate reload' does; SIGUSR2 opens log
+files again. The access log goes to standard output, everything else to
+standard error, unless log says otherwise.
 `;
 
 /** `ossgate run`; resolves with the exit status. */
 export async function run(args: readonly string[], version: string): Promise<number> {
   const file = parseRunArgs(args);
   if (typeof file === "number") return file;
-  const config = await readConfigFile(file, "run", { showsWarnings: true });
-  if (typeof config === "number") return config;
-  tuneGarbageCollector();
-  const gateway = new GatewayProcess({ config, version });
+  keepDebuggerShut();
+  const read = await readConfigText(file, "run", { showsWarnings: true });
+  if (typeof read === "number") return read;
+  const gateway = new Supervisor({ ...read, file, version });
+  // From here on: a reload that comes too early waits, or is refused; it does not end the program.
+  operateBySignals(gateway);
   await gateway.start();
   const addresses = [...gateway.addresses].map(([name, { address, port }]) => ({ name, address, port }));
   // Before anybody can read that it serves: a signal from then on ends it in order.
   const stopped = untilStopped(gateway);
-  gateway.log.info({ version, listeners: addresses, admin: gateway.adminAddress, config: file }, "ossgate serves");
+  const { workersServing: workers } = gateway.state;
+  const admin = gateway.adminAddress;
+  gateway.log.info({ version, listeners: addresses, admin, workers, config: file }, "ossgate serves");
   return stopped;
 }
 

@@ -1,9 +1,14 @@
 import type { AddressInfo } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import type { GatewayConfig, SocketAddress } from "../config/gateway-config.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import { Issuer } from "../issue/issuer.js";
 import type { Runtime } from "../route/runtime.js";
 import { AdminListener } from "../server/admin.js";
+import type { AdminSecrets } from "../server/admin-guard.js";
 import type { AdminIssuer } from "../server/admin-issue.js";
+import type { AdminSource } from "../server/admin-source.js";
+import { History } from "../telemetry/history.js";
 import type { Logger } from "../telemetry/log.js";
 import { createMetrics } from "../telemetry/metrics.js";
 import {
@@ -26,25 +31,45 @@ export interface ControlPlaneOptions {
   runtime(): Runtime;
 }
 
-/** How often the numbers of all processes are looked at. */
+/** How often the numbers are brought up to date where nobody asks. */
 const TICK_MS = 1_000;
+
+/** The next configuration of it; nothing is shown by it yet. */
+export interface PreparedControl {
+  commit(): void;
+  abort(): void;
+}
+
+/** Something that watches the numbers, each second behind their collection. */
+export interface Ticker {
+  /** @param nowMs monotonic milliseconds */
+  tick(nowMs: number): void;
+}
 
 /** What operators see of the program: the admin listener, metrics, and what watches the numbers. */
 export class ControlPlane {
   adminAddress: AddressInfo | null = null;
   readonly #fleet: Fleet;
-  readonly #admin: AdminListener;
-  readonly #throttling: ThrottlingWatch;
-  readonly #rates: RecentRates;
-  #ticker: NodeJS.Timeout | undefined;
+  readonly #log: Logger;
+  readonly #source: AdminSource;
+  #admin: AdminListener;
+  #issuer: AdminIssuer | null;
+  #secrets: AdminSecrets;
+  #throttling: ThrottlingWatch;
   #reports: readonly ProcessReport[] = [];
+  /** Ticked each second, when the numbers of all workers are in; in order. */
+  readonly #tickers: readonly Ticker[];
+  #timer: NodeJS.Timeout | undefined;
 
   /** @throws Error when the admin's secret cannot be read */
   constructor({ fleet, version, log, runtime }: ControlPlaneOptions) {
     this.#fleet = fleet;
+    this.#log = log;
     const { stats, state } = fleet;
-    this.#throttling = new ThrottlingWatch({ config: state.config, stats, log, nowMs: performance.now() });
-    this.#rates = new RecentRates(stats);
+    this.#throttling = this.#watch(state.config);
+    this.#issuer = issuerOf(state.config, runtime());
+    this.#secrets = secretsOf(state.config);
+    const rates = new RecentRates(stats);
     const metrics = createMetrics({
       stats,
       version,
@@ -52,11 +77,24 @@ export class ControlPlane {
       credentials: () => mergeCredentials(this.#reports),
       sharedUp: () => mergeSharedUp(this.#reports),
       processes: () => this.#reports,
-      rates: this.#rates,
+      fleet: () => fleet.state,
+      rates,
       connectionsLimit: () => fleet.state.config.limits.connections,
       compat: () => fleet.state.config.metrics.compat,
     });
-    this.#admin = new AdminListener(state.config.admin.address, {
+    const history = new History(stats, performance.now());
+    this.#tickers = [{ tick: (nowMs) => this.#throttling.tick(nowMs) }, rates, history];
+    rates.tick(performance.now());
+    const issuer = () => this.#issuer;
+    const secrets = () => this.#secrets;
+    this.#source = {
+      history,
+      get state() {
+        return fleet.state;
+      },
+      get secrets() {
+        return secrets();
+      },
       metrics: async () => {
         await this.#collect();
         return { contentType: metrics.contentType, body: await metrics.metrics() };
@@ -70,28 +108,64 @@ export class ControlPlane {
       runtime,
       reload: () => fleet.reload(),
       upgrade: () => fleet.upgrade(),
-      issuer: this.#issuer(runtime()),
-    });
+      get issuer() {
+        return issuer();
+      },
+    };
+    this.#admin = new AdminListener(state.config.admin.address, this.#source);
   }
 
   async start(): Promise<void> {
     const { address } = this.#fleet.state.config.admin;
     this.adminAddress = await listenOrExplain("admin", address, () => this.#admin.listen());
-    this.#throttling.start();
-    this.#rates.tick(performance.now());
-    this.#ticker = setInterval(() => void this.#tick(), TICK_MS).unref();
+    // Does not keep the program alive; one that takes longer than a second is not overtaken.
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#throttling.stop();
+    this.#admin.close();
+  }
+
+  /**
+   * Gets ready to show another configuration.
+   * @throws Error one sentence when its address cannot be had or its secret cannot be read; nothing has changed then
+   */
+  async prepare(config: GatewayConfig, runtime: Runtime): Promise<PreparedControl> {
+    const issuer = issuerOf(config, runtime);
+    const secrets = secretsOf(config);
+    const old = this.#fleet.state.config;
+    const moved = await this.#move(old.admin.address, config.admin.address);
+    return {
+      commit: () => {
+        this.#issuer = issuer;
+        this.#secrets = secrets;
+        if (!isDeepStrictEqual(quotasOf(old), quotasOf(config))) {
+          this.#throttling.stop();
+          this.#throttling = this.#watch(config);
+        }
+        if (moved === null) return;
+        // The call that asks for this may have come by the listener that goes.
+        this.#admin.retire();
+        this.#admin = moved.admin;
+        this.adminAddress = moved.address;
+      },
+      abort: () => moved?.admin.close(),
+    };
+  }
+
+  async #move(from: SocketAddress, to: SocketAddress) {
+    if (isDeepStrictEqual(from, to)) return null;
+    const admin = new AdminListener(to, this.#source);
+    return { admin, address: await listenOrExplain("admin", to, () => admin.listen()) };
   }
 
   /** Never rejects. */
   async #tick(): Promise<void> {
     await this.#collect().catch(() => {});
-    this.#rates.tick(performance.now());
-  }
-
-  stop(): void {
-    this.#throttling.stop();
-    clearInterval(this.#ticker);
-    this.#admin.close();
+    const nowMs = performance.now();
+    for (const ticker of this.#tickers) ticker.tick(nowMs);
   }
 
   async #collect(): Promise<readonly ProcessReport[]> {
@@ -99,12 +173,29 @@ export class ControlPlane {
     return this.#reports;
   }
 
-  /** @throws Error when the secret cannot be read */
-  #issuer(runtime: Runtime): AdminIssuer | null {
-    const { config } = this.#fleet.state;
-    const { bearerSecret } = config.admin;
-    if (bearerSecret === null) return null;
-    const issuer = new Issuer({ config, credentials: runtime.credentials, readSecret });
-    return { issuer, bearerSecret: readSecret(bearerSecret, "admin.bearerSecret") };
+  #watch(config: GatewayConfig): ThrottlingWatch {
+    return new ThrottlingWatch({ config, stats: this.#fleet.stats, log: this.#log, nowMs: performance.now() });
   }
+}
+
+/** What a watch is made from. */
+function quotasOf({ buckets, quotas }: GatewayConfig) {
+  return { quotas, buckets: [...buckets].map(([alias, { quota, endpoint }]) => [alias, quota, String(endpoint)]) };
+}
+
+/** @throws Error when the secret cannot be read */
+function issuerOf(config: GatewayConfig, runtime: Runtime): AdminIssuer | null {
+  const { bearerSecret } = config.admin;
+  if (bearerSecret === null) return null;
+  const issuer = new Issuer({ config, credentials: runtime.credentials, readSecret });
+  return { issuer, bearerSecret: readSecret(bearerSecret, "admin.bearerSecret") };
+}
+
+/** @throws Error when one of them cannot be read */
+function secretsOf({ admin }: GatewayConfig): AdminSecrets {
+  const { bearerSecret, readerSecret } = admin;
+  return {
+    bearer: bearerSecret === null ? null : readSecret(bearerSecret, "admin.bearerSecret"),
+    reader: readerSecret === null ? null : readSecret(readerSecret, "admin.readerSecret"),
+  };
 }

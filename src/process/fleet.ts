@@ -26,6 +26,10 @@ export interface FleetState {
   readonly generation: number;
   readonly workersWanted: number;
   readonly workersServing: number;
+  /** Workers that ended without being told to, and were replaced. */
+  readonly workerRestarts: number;
+  /** Reloads by outcome. */
+  readonly reloads: { readonly ok: number; readonly failed: number };
   readonly isDraining: boolean;
   /** The last reload that was asked for, good or bad; `null`: none was. */
   readonly lastReload: ReloadOutcome | null;

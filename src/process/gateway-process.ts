@@ -60,6 +60,8 @@ export class GatewayProcess implements Fleet {
       generation: 1,
       workersWanted: 1,
       workersServing: 1,
+      workerRestarts: 0,
+      reloads: { ok: 0, failed: 0 },
       isDraining: this.#isDraining,
       lastReload: null,
       configLoadedAtMs: this.#startedMs,

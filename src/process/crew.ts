@@ -1,0 +1,251 @@
+import cluster from "node:cluster";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "../telemetry/log.js";
+import type { StatsPatch } from "../telemetry/stats-transfer.js";
+import type { FrontDoors } from "./front-doors.js";
+import { PROTOCOL, type ToWorker } from "./messages.js";
+import { WorkerHandle } from "./worker-handle.js";
+
+const FIRST_BACK_OFF_MS = 100;
+const LAST_BACK_OFF_MS = 10_000;
+/** A worker that served for so long was good, and its end is no reason to wait longer. */
+const GOOD_AFTER_MS = 60_000;
+/** So soon after its start an end means that it cannot run at all … */
+const FAST_DEATH_MS = 5_000;
+/** … when it happens so often in a row before the program has served. */
+const MAX_FAST_DEATHS = 3;
+/** How much longer than its grace a worker that drains may take before it is killed. */
+const KILL_AFTER_MS = 5_000;
+
+export interface CrewOptions {
+  readonly log: Logger;
+  readonly doors: FrontDoors;
+  /** What a worker is started with, as of now; may wait until that is settled. */
+  startMessage(worker: WorkerHandle): Promise<ToWorker>;
+  onPatch(worker: WorkerHandle, patch: StatsPatch | null): void;
+  /** A process began: for what else uses its channel. */
+  onFork(worker: WorkerHandle): void;
+  onGone(worker: WorkerHandle): void;
+}
+
+/** The workers: keeps as many as are wanted, and replaces those that die. */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #workers = new Set<WorkerHandle>();
+  readonly #changes = new Set<() => void>();
+  /** By number: forks that wait for their back-off. */
+  readonly #pending = new Map<number, NodeJS.Timeout>();
+  #wanted = 0;
+  #backOffMs = FIRST_BACK_OFF_MS;
+  #fastDeaths = 0;
+  #hasServed = false;
+  #isEnding = false;
+  /** Why the program cannot start. */
+  #startProblem: string | null = null;
+  /** Workers that ended and were replaced since the program began. */
+  restarts = 0;
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+    cluster.setupPrimary({ exec: workerProgram(), args: [], serialization: "advanced" });
+  }
+
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  get serving(): readonly WorkerHandle[] {
+    return [...this.#workers].filter(({ isServing }) => isServing);
+  }
+
+  /** All whose process lives. */
+  get all(): readonly WorkerHandle[] {
+    return [...this.#workers];
+  }
+
+  /** @throws Error one sentence when workers cannot begin */
+  async start(count: number): Promise<void> {
+    this.resize(count);
+    await this.#until(() => this.serving.length === count || this.#startProblem !== null);
+    if (this.#startProblem !== null) throw new Error(this.#startProblem);
+    this.#hasServed = true;
+  }
+
+  /** Another number of workers: more are begun, those beyond drain. */
+  resize(count: number, graceMs = 0): void {
+    this.#wanted = count;
+    for (const [number, timer] of this.#pending) {
+      if (number <= count) continue;
+      clearTimeout(timer);
+      this.#pending.delete(number);
+    }
+    for (const worker of this.#workers) if (worker.number > count) this.#drain(worker, graceMs);
+    for (let number = 1; number <= count; number += 1) if (!this.#isTaken(number)) this.#fork(number);
+  }
+
+  /**
+   * One after the other: a new worker begins, and when it serves the old one of its number drains.
+   * @param limitMs how long one may take to begin
+   * @param count of those with the lowest numbers
+   * @returns why it went no further, in one sentence; `null` when all are replaced
+   */
+  async replaceAll(graceMs: number, limitMs: number, count = this.#wanted): Promise<string | null> {
+    for (let number = 1; number <= count; number += 1) {
+      const old = [...this.#workers].filter((worker) => worker.number === number && worker.state !== "draining");
+      const problem = await this.#beginAnother(number, limitMs);
+      if (problem !== null) return problem;
+      for (const worker of old) this.#drain(worker, graceMs);
+    }
+    return null;
+  }
+
+  /** Waits for workers that begin; those that do not serve by then are killed, and others begin. */
+  async settle(limitMs: number): Promise<void> {
+    const isSettled = () => ![...this.#workers].some(({ state }) => state === "starting");
+    if (isSettled()) return;
+    const timer = setTimeout(() => {
+      for (const worker of this.#workers) if (worker.state === "starting") worker.kill();
+    }, limitMs);
+    await this.#until(isSettled);
+    clearTimeout(timer);
+  }
+
+  /** Drains all; resolves when the last has ended. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isEnding = true;
+    for (const timer of this.#pending.values()) clearTimeout(timer);
+    this.#pending.clear();
+    for (const worker of this.#workers) {
+      // One that does not serve has nothing to end in order.
+      if (worker.state === "starting") worker.kill();
+      else this.#drain(worker, graceMs);
+    }
+    await this.#until(() => this.#workers.size === 0);
+  }
+
+  #isTaken(number: number): boolean {
+    return this.#pending.has(number) || [...this.#workers].some((w) => w.number === number && w.state !== "draining");
+  }
+
+  #fork(number: number): WorkerHandle {
+    const { doors, onFork } = this.#options;
+    const worker = new WorkerHandle(
+      cluster.fork(),
+      number,
+      {
+        onHello: (from, protocol) => void this.#onHello(from, protocol),
+        onServing: (from) => this.#onServing(from),
+        onFailed: (from, problem) => this.#onFailed(from, problem),
+        onPatch: (from, patch) => this.#options.onPatch(from, patch),
+        onGone: (from, how) => this.#onGone(from, how),
+      },
+      performance.now(),
+    );
+    this.#workers.add(worker);
+    doors.add(worker);
+    onFork(worker);
+    return worker;
+  }
+
+  async #onHello(worker: WorkerHandle, protocol: number): Promise<void> {
+    if (protocol !== PROTOCOL) {
+      this.#onFailed(worker, "the program on the disk speaks another protocol with its workers; restart it instead");
+      worker.kill();
+      return;
+    }
+    worker.tell(await this.#options.startMessage(worker));
+  }
+
+  #onServing(worker: WorkerHandle): void {
+    if (worker.state !== "starting") return;
+    worker.state = "serving";
+    worker.servingSinceMs = performance.now();
+    this.#fastDeaths = 0;
+    this.#options.doors.handOut();
+    this.#changed();
+  }
+
+  #onFailed(worker: WorkerHandle, problem: string): void {
+    worker.problem = problem;
+    if (!this.#hasServed) this.#startProblem ??= problem;
+    this.#options.log.error({ worker: worker.number, cause: problem }, "a worker cannot begin");
+    this.#changed();
+  }
+
+  #onGone(worker: WorkerHandle, how: string): void {
+    const wasExpected = worker.state === "draining" || this.#isEnding;
+    this.#workers.delete(worker);
+    this.#options.doors.remove(worker);
+    this.#options.onGone(worker);
+    if (!wasExpected) this.#replace(worker, how);
+    this.#changed();
+  }
+
+  #replace(worker: WorkerHandle, how: string): void {
+    const nowMs = performance.now();
+    const fields = { worker: worker.number, pid: worker.pid, how };
+    if (!this.#hasServed && nowMs - worker.startedMs < FAST_DEATH_MS) {
+      this.#fastDeaths += 1;
+      if (this.#fastDeaths >= MAX_FAST_DEATHS) {
+        this.#startProblem ??= `${MAX_FAST_DEATHS} workers in a row ended right after their start, the last with ${how}`;
+        return;
+      }
+    }
+    // Who replaces it in an upgrade is there already.
+    if (worker.number > this.#wanted || this.#isTaken(worker.number)) return;
+    if (worker.servingSinceMs !== null && nowMs - worker.servingSinceMs >= GOOD_AFTER_MS) {
+      this.#backOffMs = FIRST_BACK_OFF_MS;
+    }
+    this.restarts += 1;
+    this.#options.log.error({ ...fields, backOffMs: this.#backOffMs }, "a worker ended and is replaced");
+    const { number } = worker;
+    const begin = () => {
+      this.#pending.delete(number);
+      this.#fork(number);
+    };
+    this.#pending.set(number, setTimeout(begin, this.#backOffMs));
+    this.#backOffMs = Math.min(LAST_BACK_OFF_MS, this.#backOffMs * 2);
+  }
+
+  async #beginAnother(number: number, limitMs: number): Promise<string | null> {
+    const worker = this.#fork(number);
+    const timer = setTimeout(() => {
+      worker.problem ??= `it did not serve within ${limitMs} ms`;
+      worker.kill();
+    }, limitMs);
+    await this.#until(() => worker.state !== "starting");
+    clearTimeout(timer);
+    return worker.isServing ? null : `worker ${number} of the new program: ${worker.problem ?? "it ended at once"}`;
+  }
+
+  #drain(worker: WorkerHandle, graceMs: number): void {
+    if (worker.state === "gone" || worker.state === "draining") return;
+    worker.drain(graceMs);
+    const timer = setTimeout(() => worker.kill(), graceMs + KILL_AFTER_MS);
+    worker.process.once("exit", () => clearTimeout(timer));
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const look of [...this.#changes]) look();
+  }
+
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!condition()) return;
+        this.#changes.delete(look);
+        resolve();
+      };
+      this.#changes.add(look);
+      look();
+    });
+  }
+}
+
+/** Beside this file, compiled or not. */
+function workerProgram(): string {
+  const extension = extname(fileURLToPath(import.meta.url));
+  return fileURLToPath(new URL(`./worker-main${extension}`, import.meta.url));
+}

@@ -1,0 +1,74 @@
+import type { AddressInfo } from "node:net";
+import type { ProcessReport } from "../telemetry/process-report.js";
+import type { StatsPatch } from "../telemetry/stats-transfer.js";
+
+/**
+ * What the main process and its workers say to each other. A rolling upgrade brings together a main process of one
+ * version and workers of the next: whoever changes a message so that the other side of before misreads it counts this up,
+ * and then an upgrade is refused and says to restart.
+ */
+export const PROTOCOL = 1;
+
+/** A configuration as the main process has read it; each worker compiles the same text. */
+export interface ConfigMessage {
+  readonly text: string;
+  readonly file: string;
+  /** From 1. */
+  readonly generation: number;
+  readonly doors: DoorTable;
+}
+
+/** Where the main process accepts for a configuration: by {@link doorKey}. */
+export type DoorTable = Readonly<Record<string, AddressInfo>>;
+
+export type ToWorker =
+  | {
+      readonly say: "start";
+      readonly worker: number;
+      readonly version: string;
+      readonly workers: number;
+      readonly config: ConfigMessage;
+    }
+  | ({ readonly say: "prepare"; readonly id: number; readonly workers: number } & {
+      readonly config: ConfigMessage;
+    })
+  | { readonly say: "commit"; readonly id: number }
+  | { readonly say: "abort"; readonly id: number }
+  | { readonly say: "collect"; readonly id: number }
+  | { readonly say: "reopen"; readonly id: number }
+  | { readonly say: "drain"; readonly graceMs: number }
+  /** With a socket: a connection that came in by this door. */
+  | { readonly say: "connection"; readonly id: number; readonly door: string };
+
+export type FromWorker =
+  | { readonly say: "hello"; readonly protocol: number }
+  /** All its listeners take connections. */
+  | { readonly say: "serving" }
+  /** It cannot begin; one sentence. It ends then. */
+  | { readonly say: "failed"; readonly problem: string }
+  /** Of a prepare, commit, abort or reopen; `null`: it is done. */
+  | { readonly say: "done"; readonly id: number; readonly problem: string | null }
+  | {
+      readonly say: "collected";
+      readonly id: number;
+      readonly patch: StatsPatch | null;
+      readonly report: ProcessReport | null;
+    }
+  /** Of a connection: whether it is this worker's now. */
+  | { readonly say: "taken"; readonly id: number; readonly isTaken: boolean };
+
+interface Envelope<Body> {
+  readonly ossgate: "worker";
+  readonly body: Body;
+}
+
+/** Other messages use the same channel: see budget-messages.ts. */
+export function wrap<Body>(body: Body): Envelope<Body> {
+  return { ossgate: "worker", body };
+}
+
+export function unwrap<Body>(message: unknown): Body | null {
+  if (typeof message !== "object" || message === null) return null;
+  const { ossgate, body } = message as Partial<Envelope<Body>>;
+  return ossgate === "worker" && body !== undefined ? body : null;
+}

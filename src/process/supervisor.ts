@@ -1,0 +1,382 @@
+import { readFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { availableParallelism } from "node:os";
+import type { GatewayConfig } from "../config/gateway-config.js";
+import { formatProblem, readConfig } from "../config/read-config.js";
+import { Runtime } from "../route/runtime.js";
+import type { ReloadOutcome } from "../server/admin-source.js";
+import { type Logger, openLog, type ProgramLog } from "../telemetry/log.js";
+import type { ProcessReport } from "../telemetry/process-report.js";
+import { Stats } from "../telemetry/stats.js";
+import { StatsReceiver } from "../telemetry/stats-transfer.js";
+import { BudgetServer } from "./budget-messages.js";
+import { ControlPlane } from "./control-plane.js";
+import { Crew } from "./crew.js";
+import { doorKey } from "./door-key.js";
+import type { Fleet, FleetState } from "./fleet.js";
+import { FrontDoors, type PreparedDoors } from "./front-doors.js";
+import type { ConfigMessage, DoorTable, ToWorker } from "./messages.js";
+import type { WorkerHandle } from "./worker-handle.js";
+
+/** A configuration file as it was read. */
+export interface ConfigText {
+  readonly file: string;
+  readonly text: string;
+  readonly config: GatewayConfig;
+}
+
+export interface SupervisorOptions extends ConfigText {
+  readonly version: string;
+}
+
+/** How long a worker may take to say what it counted. */
+const COLLECT_LIMIT_MS = 1_000;
+/** How long a worker may take to compile another configuration, its first credentials included, and to begin. */
+const PREPARE_LIMIT_MS = 15_000;
+const BEGIN_LIMIT_MS = 30_000;
+const COMMIT_LIMIT_MS = 15_000;
+
+/** What is served now. */
+interface Current extends ConfigText {
+  readonly generation: number;
+  /** Never serves clients: for what operators ask, and for credentials to issue URLs with. */
+  readonly runtime: Runtime;
+  readonly doors: DoorTable;
+  readonly loadedAtMs: number;
+}
+
+/** A step of a reload that can be taken back until all are ready. */
+interface Change {
+  commit(): void;
+  abort(): void;
+}
+
+/**
+ * The main process: it has the listening sockets, the admin listener and the workers, and serves no client itself.
+ */
+export class Supervisor implements Fleet {
+  readonly stats = new Stats();
+  readonly log: Logger;
+  readonly #version: string;
+  readonly #programLog: ProgramLog;
+  readonly #receiver = new StatsReceiver(this.stats);
+  readonly #doors: FrontDoors;
+  readonly #crew: Crew;
+  readonly #control: ControlPlane;
+  #current: Current;
+  /** How many share budgets; workers of another number were begun with another server. */
+  #sharers: number;
+  #budgetServer: BudgetServer;
+  #lastReload: ReloadOutcome | null = null;
+  #reloads = { ok: 0, failed: 0 };
+  #isDraining = false;
+  /** What is under way; the next begins behind it. */
+  #serial: Promise<unknown> = Promise.resolve();
+  /** While a reload tells the workers: who begins waits for its end. */
+  #telling: Promise<void> | null = null;
+  #collecting: Promise<readonly ProcessReport[]> | null = null;
+
+  /** @throws Error one sentence when a file or secret that the configuration names cannot be read */
+  constructor({ version, ...read }: SupervisorOptions) {
+    this.#version = version;
+    this.#programLog = openLog(read.config.log, (lines) => {
+      this.stats.droppedLogLines += lines;
+    });
+    this.log = this.#programLog.logger;
+    this.#current = {
+      ...read,
+      generation: 1,
+      runtime: this.#compile(read.config),
+      doors: {},
+      loadedAtMs: Date.now(),
+    };
+    this.#sharers = workersOf(read.config);
+    this.#budgetServer = new BudgetServer(this.#sharers);
+    this.#doors = new FrontDoors({ log: this.log, systemdSockets: () => [] });
+    this.#crew = new Crew({
+      log: this.log,
+      doors: this.#doors,
+      startMessage: (worker) => this.#startMessage(worker),
+      onPatch: (worker, patch) => this.#receiver.apply(worker.id, patch),
+      onFork: (worker) => this.#budgetServer.serve(worker.process),
+      onGone: (worker) => this.#receiver.forget(worker.id),
+    });
+    this.#control = new ControlPlane({ fleet: this, version, log: this.log, runtime: () => this.#current.runtime });
+  }
+
+  get state(): FleetState {
+    return {
+      config: this.#current.config,
+      generation: this.#current.generation,
+      workersWanted: this.#crew.wanted,
+      workersServing: this.#crew.serving.length,
+      workerRestarts: this.#crew.restarts,
+      reloads: this.#reloads,
+      isDraining: this.#isDraining,
+      lastReload: this.#lastReload,
+      configLoadedAtMs: this.#current.loadedAtMs,
+    };
+  }
+
+  /** By listener name, once started. */
+  get addresses(): ReadonlyMap<string, AddressInfo> {
+    const { config, doors } = this.#current;
+    return new Map(
+      config.listeners.map(({ name, address }) => [name, doors[doorKey(name, address)] as AddressInfo] as const),
+    );
+  }
+
+  get adminAddress(): AddressInfo | null {
+    return this.#control.adminAddress;
+  }
+
+  /** Serves; rejects with one sentence when an address cannot be had or workers cannot begin, and then nothing stays. */
+  async start(): Promise<void> {
+    try {
+      await this.#control.start();
+      const doors = await this.#doors.prepare(this.#current.config.listeners);
+      this.#current = { ...this.#current, doors: doors.table };
+      doors.useNew();
+      await this.#crew.start(this.#sharers);
+      this.#startCredentials(this.#current);
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  /**
+   * Accepts nothing new, lets what runs finish, and ends the rest.
+   * @param graceMs how long what runs may take
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#doors.close();
+    await this.#crew.stop(graceMs);
+    this.#control.stop();
+    this.#current.runtime.destroy();
+  }
+
+  /** Opens the files of both logs again. */
+  async reopenLogs(): Promise<void> {
+    this.#programLog.reopen();
+    await Promise.all(this.#crew.all.map((worker) => worker.ask((id) => ({ say: "reopen", id }), COLLECT_LIMIT_MS)));
+  }
+
+  collect(): Promise<readonly ProcessReport[]> {
+    this.#collecting ??= this.#collect().finally(() => {
+      this.#collecting = null;
+    });
+    return this.#collecting;
+  }
+
+  async #collect(): Promise<readonly ProcessReport[]> {
+    const reports = await Promise.all(this.#crew.all.map((worker) => worker.collect(COLLECT_LIMIT_MS)));
+    return reports.filter((report) => report !== null);
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#oneByOne(() => this.#reload());
+  }
+
+  upgrade(): Promise<ReloadOutcome> {
+    return this.#oneByOne(async () => {
+      this.log.info("upgrading: workers are replaced one by one");
+      const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
+      if (problem === null) this.log.info("upgraded: all workers are new");
+      else this.log.error({ cause: problem }, "the upgrade went no further; who was not replaced serves on");
+      return this.#outcome(problem === null ? [] : [problem], []);
+    });
+  }
+
+  #oneByOne<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#serial.then(step);
+    this.#serial = done.catch(() => {});
+    return done;
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    const { outcome, wasRefused } = await this.#tryReload();
+    this.#lastReload = outcome;
+    if (outcome.ok) this.#reloads = { ...this.#reloads, ok: this.#reloads.ok + 1 };
+    else this.#reloads = { ...this.#reloads, failed: this.#reloads.failed + 1 };
+    const { generation, problems, warnings } = outcome;
+    for (const cause of warnings) this.log.warn({ cause }, "the configuration has something to look at");
+    for (const cause of problems) this.log.error({ cause, generation }, wasRefused);
+    if (outcome.ok) this.log.info({ generation, config: this.#current.file }, "the configuration was reloaded");
+    return outcome;
+  }
+
+  async #tryReload(): Promise<{ readonly outcome: ReloadOutcome; readonly wasRefused: string }> {
+    const wasRefused = "the configuration was not reloaded, the one before is served on";
+    if (this.#isDraining) return { outcome: this.#outcome(["the gateway is ending"], []), wasRefused };
+    const read = await readFresh(this.#current.file);
+    if (read.config === null) return { outcome: this.#outcome(read.problems, []), wasRefused };
+    try {
+      const problems = await this.#swap({ file: this.#current.file, text: read.text, config: read.config });
+      return { outcome: this.#outcome(problems, read.warnings), wasRefused };
+    } catch (error) {
+      return { outcome: this.#outcome([(error as Error).message], []), wasRefused };
+    }
+  }
+
+  /**
+   * Prepares everything, then commits everything, or takes it all back.
+   * @returns why nothing changed
+   * @throws Error one sentence of the same kind
+   */
+  async #swap(next: ConfigText): Promise<readonly string[]> {
+    const changes: Change[] = [];
+    const takeBack = () => {
+      for (const { abort } of changes.reverse()) abort();
+    };
+    try {
+      const runtime = this.#compile(next.config);
+      changes.push({ commit: () => {}, abort: () => runtime.destroy() });
+      changes.push(this.#programLog.prepare(next.config.log));
+      changes.push(await this.#control.prepare(next.config, runtime));
+      const doors = await this.#doors.prepare(next.config.listeners);
+      changes.push({ commit: () => {}, abort: doors.abort });
+      const generation = this.#current.generation + 1;
+      const current: Current = { ...next, generation, runtime, doors: doors.table, loadedAtMs: Date.now() };
+      const problems = await this.#tellWorkers(current, doors);
+      if (problems.length > 0) {
+        takeBack();
+        return problems;
+      }
+      for (const { commit } of changes) commit();
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+    await this.#resize(workersOf(next.config));
+    return [];
+  }
+
+  /** @returns why they cannot; then none has changed anything */
+  async #tellWorkers(next: Current, doors: PreparedDoors): Promise<readonly string[]> {
+    // Who has begun was told the configuration of before: it serves before it is told another.
+    await this.#crew.settle(BEGIN_LIMIT_MS);
+    let settled = () => {};
+    this.#telling = new Promise((resolve) => {
+      settled = resolve;
+    });
+    try {
+      const workers = this.#crew.serving;
+      const problems = await this.#prepareAll(workers, next);
+      if (problems.length > 0) {
+        await Promise.all(workers.map((worker) => worker.ask((id) => ({ say: "abort", id }), COMMIT_LIMIT_MS)));
+        return problems;
+      }
+      doors.closeOld();
+      await Promise.all(workers.map((worker) => this.#commit(worker)));
+      doors.useNew();
+      const old = this.#current;
+      this.#current = next;
+      old.runtime.destroy();
+      this.#startCredentials(next);
+      return [];
+    } finally {
+      this.#telling = null;
+      settled();
+    }
+  }
+
+  async #prepareAll(workers: readonly WorkerHandle[], next: Current): Promise<readonly string[]> {
+    const config = messageOf(next);
+    const answers = await Promise.all(
+      workers.map(async (worker) => {
+        const problem = await worker.ask(
+          (id) => ({ say: "prepare", id, workers: this.#sharers, config }),
+          PREPARE_LIMIT_MS,
+        );
+        // One that died meanwhile is replaced by one of the configuration that is served then.
+        return worker.isServing ? problem : null;
+      }),
+    );
+    return [...new Set(answers.filter((problem) => problem !== null))];
+  }
+
+  /** What cannot be taken back: a worker that fails here must not serve on by the configuration of before. */
+  async #commit(worker: WorkerHandle): Promise<void> {
+    const problem = await worker.ask((id) => ({ say: "commit", id }), COMMIT_LIMIT_MS);
+    if (problem === null || !worker.isServing) return;
+    this.log.error(
+      { worker: worker.number, cause: problem },
+      "a worker did not take the configuration, and is replaced",
+    );
+    worker.kill();
+  }
+
+  /** Budgets are divided by the number of workers, so that with another number all are replaced. */
+  async #resize(count: number): Promise<void> {
+    if (count === this.#sharers) return;
+    this.#sharers = count;
+    this.#budgetServer = new BudgetServer(count);
+    const graceMs = this.#current.config.limits.shutdownTimeoutMs;
+    const kept = Math.min(count, this.#crew.wanted);
+    this.#crew.resize(count, graceMs);
+    const problem = await this.#crew.replaceAll(graceMs, BEGIN_LIMIT_MS, kept);
+    if (problem !== null) this.log.error({ cause: problem }, "not all workers know how many they are");
+  }
+
+  async #startMessage(worker: WorkerHandle): Promise<ToWorker> {
+    // A worker that begins in the middle of a reload gets what comes of it.
+    await this.#telling;
+    return {
+      say: "start",
+      worker: worker.number,
+      version: this.#version,
+      workers: this.#sharers,
+      config: messageOf(this.#current),
+    };
+  }
+
+  /** @throws Error one sentence when a file or secret that the configuration names cannot be read */
+  #compile(config: GatewayConfig): Runtime {
+    // Not one of those that share budgets: it serves nobody.
+    const alone = { ...config, limits: { ...config.limits, shared: null } };
+    return new Runtime(alone, new Stats(), this.log);
+  }
+
+  /** What the admin listener signs with, where it does. */
+  #startCredentials({ config, runtime }: Current): void {
+    if (config.admin.bearerSecret === null) return;
+    for (const source of runtime.credentials.values()) void source.start();
+  }
+
+  #outcome(problems: readonly string[], warnings: readonly string[]): ReloadOutcome {
+    const { generation } = this.#current;
+    return { ok: problems.length === 0, atMs: Date.now(), generation, problems, warnings };
+  }
+}
+
+function messageOf({ text, file, generation, doors }: Current): ConfigMessage {
+  return { text, file, generation, doors };
+}
+
+function workersOf({ workers }: GatewayConfig): number {
+  return workers === "auto" ? availableParallelism() : workers;
+}
+
+interface FreshConfig {
+  readonly text: string;
+  /** `null`: it is not to be served; see `problems`. */
+  readonly config: GatewayConfig | null;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+async function readFresh(file: string): Promise<FreshConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const problem = `${file}: cannot be read: ${(error as Error).message}`;
+    return { text: "", config: null, problems: [problem], warnings: [] };
+  }
+  const result = readConfig(text, file);
+  const warnings = result.warnings.map((warning) => formatProblem(warning, "warning"));
+  if (result.ok) return { text, config: result.config, problems: [], warnings };
+  return { text, config: null, problems: result.problems.map((problem) => formatProblem(problem)), warnings };
+}
