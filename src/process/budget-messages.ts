@@ -1,4 +1,4 @@
-import type { Budgets } from "../limits/budget.js";
+import type { LastingBudgets } from "../limits/budget.js";
 import { type BudgetReply, type BudgetReport, LeaseHolder, LeaseRoot } from "../limits/leased-budgets.js";
 
 /** What `process`, a worker of `node:cluster` and a child of `fork` have in common. */
@@ -24,7 +24,7 @@ const SOON_MS = 10;
  * @param main `process` in a worker
  * @param workers as the server was told
  */
-export function createLeasedBudgets(main: MessagePeer, workers: number): Budgets {
+export function createLeasedBudgets(main: MessagePeer, workers: number): LastingBudgets {
   let soon: NodeJS.Timeout | null = null;
   let turnEnd: NodeJS.Immediate | null = null;
   const holder = new LeaseHolder(workers, (isUrgent) => {

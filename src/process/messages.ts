@@ -29,9 +29,7 @@ export type ToWorker =
       readonly workers: number;
       readonly config: ConfigMessage;
     }
-  | ({ readonly say: "prepare"; readonly id: number; readonly workers: number } & {
-      readonly config: ConfigMessage;
-    })
+  | { readonly say: "prepare"; readonly id: number; readonly config: ConfigMessage }
   | { readonly say: "commit"; readonly id: number }
   | { readonly say: "abort"; readonly id: number }
   | { readonly say: "collect"; readonly id: number }

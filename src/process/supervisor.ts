@@ -286,10 +286,7 @@ export class Supervisor implements Fleet {
     const config = messageOf(next);
     const answers = await Promise.all(
       workers.map(async (worker) => {
-        const problem = await worker.ask(
-          (id) => ({ say: "prepare", id, workers: this.#sharers, config }),
-          PREPARE_LIMIT_MS,
-        );
+        const problem = await worker.ask((id) => ({ say: "prepare", id, config }), PREPARE_LIMIT_MS);
         // One that died meanwhile is replaced by one of the configuration that is served then.
         return worker.isServing ? problem : null;
       }),

@@ -117,7 +117,10 @@ export class WorkerHandle implements Taker {
   }
 
   give(door: string, socket: Socket, onEnd: (isTaken: boolean) => void): void {
-    if (!this.#worker.isConnected()) return onEnd(false);
+    if (!this.#worker.isConnected()) {
+      onEnd(false);
+      return;
+    }
     const id = this.#nextId();
     this.#given.set(id, onEnd);
     // Kept open: until the worker says that it has it, this process may have to give it to another.
@@ -146,20 +149,25 @@ export class WorkerHandle implements Taker {
     if (body === null) return;
     switch (body.say) {
       case "hello":
-        return this.#events.onHello(this, body.protocol);
+        this.#events.onHello(this, body.protocol);
+        break;
       case "serving":
-        return this.#events.onServing(this);
+        this.#events.onServing(this);
+        break;
       case "failed":
-        return this.#events.onFailed(this, body.problem);
+        this.#events.onFailed(this, body.problem);
+        break;
       case "done":
-        return this.#asks.get(body.id)?.resolve(body.problem);
+        this.#asks.get(body.id)?.resolve(body.problem);
+        break;
       case "collected":
         this.#events.onPatch(this, body.patch);
-        return this.#collects.get(body.id)?.(body.report);
+        this.#collects.get(body.id)?.(body.report);
+        break;
       case "taken": {
         const onEnd = this.#given.get(body.id);
         this.#given.delete(body.id);
-        return onEnd?.(body.isTaken);
+        onEnd?.(body.isTaken);
       }
     }
   }

@@ -117,36 +117,44 @@ class ServingWorker {
 
   take(body: ToWorker, socket: Socket | undefined): void {
     switch (body.say) {
-      case "start":
-        return;
       case "connection":
-        return this.#takeConnection(body.id, body.door, socket);
+        this.#takeConnection(body.id, body.door, socket);
+        break;
       case "collect":
-        return tell({
-          say: "collected",
-          id: body.id,
-          patch: this.#sender.take(),
-          report: this.#isDraining ? null : this.#parts.plane.report(),
-        });
+        this.#collect(body.id);
+        break;
       case "prepare":
-        return this.#answer(body.id, this.#prepare(body.config, body.workers));
+        this.#answer(body.id, this.#prepare(body.config));
+        break;
       case "commit":
-        return this.#answer(body.id, this.#commit());
+        this.#answer(body.id, this.#commit());
+        break;
       case "abort":
-        return this.#answer(body.id, this.#abort());
+        this.#answer(body.id, this.#abort());
+        break;
       case "reopen":
-        return this.#answer(body.id, this.#reopen());
+        this.#answer(body.id, this.#reopen());
+        break;
       case "drain":
         void this.#drain(body.graceMs);
     }
   }
 
+  #collect(id: number): void {
+    const report = this.#isDraining ? null : this.#parts.plane.report();
+    tell({ say: "collected", id, patch: this.#sender.take(), report });
+  }
+
   /** It is this worker's from when the main process hears so, which is before it is read: nobody reads it twice. */
   #takeConnection(id: number, door: string, socket: Socket | undefined): void {
-    if (socket === undefined) return tell({ say: "taken", id, isTaken: true });
-    if (this.#isDraining || !this.#parts.doors.has(door)) return refuse(id, socket);
+    const { doors } = this.#parts;
+    // Without a socket: its client left before it was sent here.
+    if (socket !== undefined && (this.#isDraining || !doors.has(door))) {
+      refuse(id, socket);
+      return;
+    }
     tell({ say: "taken", id, isTaken: true });
-    this.#parts.doors.enter(door, socket);
+    if (socket !== undefined) doors.enter(door, socket);
   }
 
   #answer(id: number, done: Promise<void>): void {
@@ -156,7 +164,7 @@ class ServingWorker {
     );
   }
 
-  async #prepare(message: ConfigMessage, _workers: number): Promise<void> {
+  async #prepare(message: ConfigMessage): Promise<void> {
     await this.#abort();
     const config = configOf(message);
     const { plane, log, programLog, accessLog, doors } = this.#parts;

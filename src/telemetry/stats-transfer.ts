@@ -95,7 +95,7 @@ function takeObject(object: object, sent: Sent, seen: Set<object>): StatsPatch |
     else if (isNewsworthy(value)) takeNews(patch, field, value);
     else if (isPlainPart(value)) {
       const part = takeObject(value, entryOf(sent.objects, field, nothingSent), seen);
-      if (part !== null) (patch.objects ??= {})[field] = part;
+      if (part !== null) patch.objects = { ...patch.objects, [field]: part };
     }
   }
   return isEmpty(patch) ? null : patch;
@@ -105,7 +105,8 @@ function takeNumber(patch: StatsPatch, field: string, value: number, { numbers }
   const change = value - (numbers.get(field) ?? 0);
   if (change === 0 || Number.isNaN(change)) return;
   numbers.set(field, value);
-  (patch.numbers ??= {})[field] = change;
+  patch.numbers ??= {};
+  patch.numbers[field] = change;
 }
 
 function takeArray(patch: StatsPatch, field: string, values: Float64Array, { arrays }: Sent): void {
@@ -118,7 +119,9 @@ function takeArray(patch: StatsPatch, field: string, values: Float64Array, { arr
     changes.push(i, value - (sent[i] as number));
     sent[i] = value;
   }
-  if (changes !== undefined) (patch.arrays ??= {})[field] = changes;
+  if (changes === undefined) return;
+  patch.arrays ??= {};
+  patch.arrays[field] = changes;
 }
 
 function takeMap(patch: StatsPatch, field: string, map: StatsMap<unknown>, { maps }: Sent, seen: Set<object>): void {
@@ -131,7 +134,7 @@ function takeMap(patch: StatsPatch, field: string, map: StatsMap<unknown>, { map
     // A key that is there and stands at 0 is told too: a counter that begins at 0 shows its first increase.
     if (change !== null || !isKnown) changes.push([key, change ?? {}]);
   }
-  if (changes.length > 0) (patch.maps ??= {})[field] = changes;
+  if (changes.length > 0) patch.maps = { ...patch.maps, [field]: changes };
 }
 
 /** The one field of a patch for a map's value that is a list itself. */
@@ -144,7 +147,7 @@ function newsOf(list: Newsworthy): StatsPatch | null {
 
 function takeNews(patch: StatsPatch, field: string, list: Newsworthy): void {
   const news = list.take();
-  if (news !== null && news.length > 0) (patch.lists ??= {})[field] = news;
+  if (news !== null && news.length > 0) patch.lists = { ...patch.lists, [field]: news };
 }
 
 function applyObject(object: object, patch: StatsPatch, gauges: Map<Fields, Map<string, number>>): void {
