@@ -5,14 +5,18 @@ import { demo } from "./cli/demo.js";
 import { EXIT } from "./cli/exit-codes.js";
 import { importCors } from "./cli/import-cors.js";
 import { importReferer } from "./cli/import-referer.js";
+import { reload } from "./cli/reload.js";
 import { run } from "./cli/run.js";
 import { schema } from "./cli/schema.js";
 import { sign } from "./cli/sign.js";
+import { upgrade } from "./cli/upgrade.js";
 
 const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your own domain
 
 Usage:
   ossgate run --config FILE   serve with this configuration
+  ossgate reload              tell the running gateway to read its file again
+  ossgate upgrade             replace its workers by the program on the disk
   ossgate check FILE…         report every problem of a configuration as file:line:col
   ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
   ossgate sign --config FILE URL
@@ -37,6 +41,10 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
   switch (command) {
     case "run":
       return run(args, readVersion());
+    case "reload":
+      return reload(args);
+    case "upgrade":
+      return upgrade(args);
     case "check":
       return check(args);
     case "demo":
