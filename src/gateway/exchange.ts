@@ -19,7 +19,7 @@ import { respondError } from "./respond.js";
 import { errorDocumentHead } from "./serve-site.js";
 import { signNow } from "./signed-request.js";
 import { streamedHead } from "./streamed-head.js";
-import { countReceived, countSent } from "./traffic.js";
+import { countFromOss, countReceived, countSent, countToOss } from "./traffic.js";
 import type { WholeAnswer } from "./upstream-answer.js";
 import { wholeAnswerFor } from "./whole-answer.js";
 
@@ -125,7 +125,7 @@ export class RequestExchange implements ExchangeSink {
   #onBodyBytes(byteCount: number): void {
     const ctx = this.#ctx;
     countReceived(ctx, byteCount);
-    (ctx.bucket as CompiledBucket).stats.ingressBytes += byteCount;
+    countToOss(ctx, byteCount);
     const { bodySizeBytes } = ctx.route as CompiledRoute;
     if (ctx.receivedBytes <= bodySizeBytes || ctx.isHeadSent) return;
     this.abort();
@@ -178,7 +178,7 @@ export class RequestExchange implements ExchangeSink {
 
   onData(chunk: Buffer): boolean {
     const ctx = this.#ctx;
-    (ctx.bucket as CompiledBucket).stats.egressBytes += chunk.length;
+    countFromOss(ctx, chunk.length);
     if (this.#noteStart !== null) this.#noteAnswer(chunk);
     if (this.#whole !== null) return this.#collect(this.#whole, chunk);
     if (this.#errorReader !== null && !this.#errorReader.push(chunk)) this.#errorReader = null;

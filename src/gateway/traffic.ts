@@ -1,3 +1,4 @@
+import type { CompiledBucket } from "../route/compiled-bucket.js";
 import { type EndedRequest, NO_BUCKET, type RouteBucketStats } from "../telemetry/stats.js";
 import type { RequestContext } from "./request-context.js";
 
@@ -26,4 +27,16 @@ export function countSent(ctx: RequestContext, byteCount: number): void {
 export function countReceived(ctx: RequestContext, byteCount: number): void {
   ctx.receivedBytes += byteCount;
   trafficOf(ctx).receivedBytes += byteCount;
+}
+
+/** Counts bytes of an answer's body as they come from OSS: of each try, and of what clients do not get. */
+export function countFromOss(ctx: RequestContext, byteCount: number): void {
+  (ctx.bucket as CompiledBucket).stats.egressBytes += byteCount;
+  trafficOf(ctx).egressBytes += byteCount;
+}
+
+/** Counts bytes of a request's body that are for OSS. */
+export function countToOss(ctx: RequestContext, byteCount: number): void {
+  (ctx.bucket as CompiledBucket).stats.ingressBytes += byteCount;
+  trafficOf(ctx).ingressBytes += byteCount;
 }

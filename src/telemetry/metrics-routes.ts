@@ -2,13 +2,21 @@ import { ERROR_CODES, ERRORS } from "../core/errors.js";
 import { counter, type Families, gauge, histogram, type Samples } from "./metrics-kit.js";
 import { POLICY_LABELS, refusalsByPolicy } from "./metrics-policies.js";
 import type { MetricsSource } from "./metrics-source.js";
-import { CODE_LABELS, METHOD_LABELS, type RouteBucketStats, type RouteStats, requestsIndex } from "./stats.js";
+import {
+  CODE_LABELS,
+  METHOD_LABELS,
+  NO_BUCKET,
+  type RouteBucketStats,
+  type RouteStats,
+  requestsIndex,
+} from "./stats.js";
 
 /** What each route served. */
 export function registerRoutes(families: Families, { stats }: MetricsSource): void {
   const routes = () => stats.routes.values();
   registerRequests(families, routes);
   registerBytes(families, routes);
+  registerOssBytes(families, routes);
   counter(families, "ossgate_upstream_retries_total", "Upstream tries beyond the first.", ["route"], (metric) => {
     for (const { route, retries } of routes()) metric.set({ route }, retries);
   });
@@ -65,6 +73,20 @@ function registerBytes(families: Families, routes: Routes): void {
   counter(families, "ossgate_sent_bytes_total", sentHelp, labels, (metric) => {
     for (const { route, buckets } of routes()) {
       for (const [bucket, { sentBytes }] of buckets) metric.set({ route, bucket }, sentBytes);
+    }
+  });
+}
+
+function registerOssBytes(families: Families, routes: Routes): void {
+  const labels = ["route", "bucket", "direction"];
+  const help = "Body bytes to and from OSS for a route, in OSS's directions: egress is what OSS sends.";
+  counter(families, "ossgate_route_upstream_bytes_total", help, labels, (metric) => {
+    for (const { route, buckets } of routes()) {
+      for (const [bucket, { egressBytes, ingressBytes }] of buckets) {
+        if (bucket === NO_BUCKET) continue;
+        metric.set({ route, bucket, direction: "egress" }, egressBytes);
+        metric.set({ route, bucket, direction: "ingress" }, ingressBytes);
+      }
     }
   });
 }

@@ -16,11 +16,9 @@ export function registerThrottling(families: Families, { stats }: MetricsSource)
   });
   const refusedHelp = "Answers of OSS that refuse for load (503, 429), by their code.";
   counter(families, "ossgate_upstream_throttled_total", refusedHelp, ["bucket", "code"], (metric) => {
+    // From the start, with 0, so that the first refusal is an increase.
     for (const [bucket, { throttled }] of stats.upstreams) {
-      THROTTLE_CODES.forEach((code, index) => {
-        const value = throttled.counts[index] as number;
-        if (value > 0) metric.set({ bucket, code }, value);
-      });
+      metric.setEach({ bucket }, "code", THROTTLE_CODES, throttled.counts);
     }
   });
   const delayHelp = "What OSS says that it held answers up for (x-oss-qos-delay-time).";

@@ -70,6 +70,9 @@ export class RouteBucketStats {
   /** Bytes of bodies from and to clients, while they pass. */
   receivedBytes = 0;
   sentBytes = 0;
+  /** The same between the gateway and OSS, in OSS's directions: egress is what OSS sends. */
+  egressBytes = 0;
+  ingressBytes = 0;
 }
 
 /** A request that has ended. */

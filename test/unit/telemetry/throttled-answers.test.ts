@@ -11,6 +11,20 @@ async function lines(stats: Stats): Promise<readonly string[]> {
   return (await registry.metrics()).split("\n");
 }
 
+/** Without those that have counted nothing. */
+async function throttledLines(stats: Stats): Promise<readonly string[]> {
+  const all = (await lines(stats)).filter((line) => line.startsWith("ossgate_upstream_throttled_total{"));
+  return all.filter((line) => !line.endsWith(" 0"));
+}
+
+t.test("codes are shown before the first of them, so that it is an increase", async (t) => {
+  const stats = new Stats();
+  stats.upstream("media");
+  for (const code of THROTTLE_CODES) {
+    t.ok((await lines(stats)).includes(`ossgate_upstream_throttled_total{bucket="media",code="${code}"} 0`), code);
+  }
+});
+
 t.test("answers that refuse for load are 503 and 429", async (t) => {
   for (const status of [503, 429]) t.equal(isThrottled(status), true);
   for (const status of [200, 403, 500, 502, 504]) t.equal(isThrottled(status), false);
@@ -22,7 +36,7 @@ t.test("each code is counted under its own name, and what OSS never said under o
   for (const code of THROTTLE_CODES) throttled.count(code);
   for (const code of ["Evil", "", "constructor", "__proto__"]) throttled.count(code);
   throttled.count(null);
-  const printed = (await lines(stats)).filter((line) => line.startsWith("ossgate_upstream_throttled_total{"));
+  const printed = await throttledLines(stats);
   t.equal(printed.length, THROTTLE_CODES.length);
   for (const [code, count] of [
     ["TotalQpsLimitExceeded", 1],
@@ -63,7 +77,7 @@ t.test("a head tells of its delay, and of a refusal what has to be looked at for
   const inHeader = ["x-oss-err", Buffer.from(document("ServiceUnavailable")).toString("base64")];
   upstream.noteHead(503, inHeader)?.(null);
   upstream.noteHead(503, [])?.(null);
-  const printed = (await lines(stats)).filter((line) => line.startsWith("ossgate_upstream_throttled_total{"));
+  const printed = await throttledLines(stats);
   t.same(
     printed,
     ["QpsLimitExceeded", "CpuLimitExceeded", "ServiceUnavailable", "unknown"].map(
