@@ -16,6 +16,8 @@ import { doorKey } from "./door-key.js";
 import type { Fleet, FleetState } from "./fleet.js";
 import { FrontDoors, type PreparedDoors } from "./front-doors.js";
 import type { ConfigMessage, DoorTable, ToWorker } from "./messages.js";
+import { createServiceManager, type ServiceManager } from "./systemd.js";
+import { type SystemdSockets, takeSystemdSockets } from "./systemd-sockets.js";
 import type { WorkerHandle } from "./worker-handle.js";
 
 /** A configuration file as it was read. */
@@ -63,6 +65,8 @@ export class Supervisor implements Fleet {
   readonly #doors: FrontDoors;
   readonly #crew: Crew;
   readonly #control: ControlPlane;
+  readonly #sockets: SystemdSockets;
+  readonly #manager: ServiceManager;
   #current: Current;
   /** How many share budgets; workers of another number were begun with another server. */
   #sharers: number;
@@ -83,6 +87,8 @@ export class Supervisor implements Fleet {
       this.stats.droppedLogLines += lines;
     });
     this.log = this.#programLog.logger;
+    this.#sockets = takeSystemdSockets();
+    this.#manager = createServiceManager({ log: this.log });
     this.#current = {
       ...read,
       generation: 1,
@@ -92,7 +98,7 @@ export class Supervisor implements Fleet {
     };
     this.#sharers = workersOf(read.config);
     this.#budgetServer = new BudgetServer(this.#sharers);
-    this.#doors = new FrontDoors({ log: this.log, systemdSockets: () => [] });
+    this.#doors = new FrontDoors({ log: this.log, systemdSockets: (name) => this.#sockets.find(name) });
     this.#crew = new Crew({
       log: this.log,
       doors: this.#doors,
@@ -139,6 +145,7 @@ export class Supervisor implements Fleet {
       doors.useNew();
       await this.#crew.start(this.#sharers);
       this.#startCredentials(this.#current);
+      this.#tellReady();
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -151,6 +158,7 @@ export class Supervisor implements Fleet {
    */
   async stop(graceMs: number): Promise<void> {
     this.#isDraining = true;
+    this.#manager.stopping(graceMs);
     this.#doors.close();
     await this.#crew.stop(graceMs);
     this.#control.stop();
@@ -171,8 +179,23 @@ export class Supervisor implements Fleet {
   }
 
   async #collect(): Promise<readonly ProcessReport[]> {
-    const reports = await Promise.all(this.#crew.all.map((worker) => worker.collect(COLLECT_LIMIT_MS)));
-    return reports.filter((report) => report !== null);
+    const answers = await Promise.all(
+      this.#crew.all.map(async (worker) => ({ worker, report: await worker.collect(COLLECT_LIMIT_MS) })),
+    );
+    // Without this for a while, systemd restarts the program: one that hangs is not replaced by itself.
+    const isAlive = answers.every(({ worker, report }) => report !== null || !worker.isServing);
+    if (isAlive && this.#crew.serving.length > 0) this.#manager.alive();
+    return answers.map(({ report }) => report).filter((report) => report !== null);
+  }
+
+  /** After the start and after each reload, good or bad: systemd waits for it, and shows the words. */
+  #tellReady(): void {
+    const { config, generation, file } = this.#current;
+    const wanted = config.listeners.flatMap(({ address }) => (address.systemd === null ? [] : [address.systemd]));
+    for (const cause of this.#sockets.unused(new Set(wanted))) this.log.warn({ cause }, "a socket is not used");
+    const problem = this.#lastReload?.problems[0];
+    const refused = problem === undefined ? "" : `; the last reload was refused: ${problem}`;
+    this.#manager.ready(`${this.#crew.serving.length} workers serve configuration ${generation} of ${file}${refused}`);
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -196,8 +219,10 @@ export class Supervisor implements Fleet {
   }
 
   async #reload(): Promise<ReloadOutcome> {
+    if (!this.#isDraining) this.#manager.reloading();
     const { outcome, wasRefused } = await this.#tryReload();
     this.#lastReload = outcome;
+    if (!this.#isDraining) this.#tellReady();
     if (outcome.ok) this.#reloads = { ...this.#reloads, ok: this.#reloads.ok + 1 };
     else this.#reloads = { ...this.#reloads, failed: this.#reloads.failed + 1 };
     const { generation, problems, warnings } = outcome;
