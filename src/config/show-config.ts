@@ -73,7 +73,7 @@ function showUrl(url: URL): string {
 
 /** The unit at the end of a name, and how its numbers are written. */
 const UNITS: readonly (readonly [suffix: RegExp, write: (value: number) => string])[] = [
-  [/(?:Size)?BytesPerSecond$/, (value) => `${formatBytes(value)}/s`],
+  [/BytesPerSecond$/, (value) => `${formatBytes(value)}/s`],
   [/Bytes$/, formatBytes],
   [/Ms$/, formatDuration],
 ];
@@ -81,13 +81,12 @@ const UNITS: readonly (readonly [suffix: RegExp, write: (value: number) => strin
 function showNumber(key: string, value: number): Shown {
   const unit = UNITS.find(([suffix]) => suffix.test(key));
   if (unit !== undefined) return unit[1](value);
-  return key === "requestsPerSecond" ? `${value}/s` : value;
+  return key.endsWith("PerSecond") ? `${value}/s` : value;
 }
 
 function plainName(name: string): string {
   const unit = UNITS.find(([suffix]) => suffix.test(name));
-  if (unit === undefined) return name;
-  return name.endsWith("BytesPerSecond") ? name.replace(/BytesPerSecond$/, "") : name.replace(unit[0], "");
+  return name.replace(unit?.[0] ?? /PerSecond$/, "");
 }
 
 const BYTE_UNITS: readonly (readonly [name: string, bytes: number])[] = [

@@ -1,7 +1,9 @@
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { Runtime } from "../route/runtime.js";
+import type { History } from "../telemetry/history.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { Stats } from "../telemetry/stats.js";
+import type { AdminSecrets } from "./admin-guard.js";
 import type { AdminIssuer } from "./admin-issue.js";
 
 /** What became of a reload or an upgrade. */
@@ -14,6 +16,19 @@ export interface ReloadOutcome {
   /** Why nothing was changed: `file:line:col: …` for what is wrong with the file, sentences for the rest. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+}
+
+/** How the whole stands. */
+export interface AdminState {
+  /** Of the configuration that is served; from 1. */
+  readonly generation: number;
+  readonly workersWanted: number;
+  readonly workersServing: number;
+  readonly isDraining: boolean;
+  /** The last one that was asked for; `null`: none was. */
+  readonly lastReload: ReloadOutcome | null;
+  /** Unix milliseconds of the configuration that is served. */
+  readonly configLoadedAtMs: number;
 }
 
 /** What the admin listener shows and does. */
@@ -33,6 +48,11 @@ export interface AdminSource {
   config(): GatewayConfig;
   /** The same, compiled in this process, where nothing is served with it. */
   runtime(): Runtime;
+  readonly state: AdminState;
+  /** Of the last 15 minutes. */
+  readonly history: History;
+  /** What opens the listener. */
+  readonly secrets: AdminSecrets;
   reload(): Promise<ReloadOutcome>;
   upgrade(): Promise<ReloadOutcome>;
   /** Serves `POST /sign` and `POST /policy`; `null`: they are off. */

@@ -1,25 +1,45 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { SocketAddress } from "../config/gateway-config.js";
-import { hostOf } from "../core/host.js";
+import { sendAnswer, textAnswer } from "./admin-answer.js";
+import { limitConnections } from "./admin-connections.js";
+import { refuseAccess } from "./admin-guard.js";
 import { isIssuePath, refuseAsOff, serveIssue } from "./admin-issue.js";
+import { listOfPages, PAGES } from "./admin-pages.js";
 import type { AdminSource } from "./admin-source.js";
+import { StatusPage } from "./status/status-page.js";
+
+/** Slow clients hold nothing for long. */
+const TIMEOUTS = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 2_000,
+} as const;
+/** Nothing passes on a connection. */
+const SILENCE_MS = 30_000;
 
 /**
- * The listener for operators and applications: `/metrics`, `/healthz`, `/readyz`, `/tops`, and `POST /sign` and
- * `/policy` where they are on. Never one of the listeners that clients reach.
+ * The listener for operators and applications: the pages of `admin-pages.ts`, and `POST /sign` and `/policy` where they
+ * are on. Never one of the listeners that clients reach.
  */
 export class AdminListener {
   readonly #server: Server;
   readonly #source: AdminSource;
   readonly #address: SocketAddress;
+  readonly #isLoopback: boolean;
+  readonly #status = new StatusPage();
 
   constructor(address: SocketAddress, source: AdminSource) {
     this.#address = address;
     this.#source = source;
-    this.#server = createServer((req, res) => {
-      this.#serve(req, res).catch((error: Error) => answer(res, 500, `${error.message}\n`));
+    this.#isLoopback = isLoopback(address.host);
+    this.#server = createServer(TIMEOUTS, (req, res) => {
+      this.#serve(req, res).catch((error: Error) => sendAnswer(res, textAnswer(500, error.message)));
     });
+    this.#server.setTimeout(SILENCE_MS);
+    limitConnections(this.#server);
   }
 
   listen(): Promise<AddressInfo> {
@@ -33,57 +53,41 @@ export class AdminListener {
     });
   }
 
+  /** Takes nothing new; answers that are on their way go out. */
+  retire(): void {
+    this.#server.close();
+    this.#server.closeIdleConnections();
+  }
+
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const path = req.url?.split("?", 1)[0] ?? "";
-    const { issuer } = this.#source;
+    const [path = "", ...rest] = (req.url ?? "").split("?");
+    const source = this.#source;
+    const { issuer, secrets } = source;
     // Applications may use any name for this address here: whoever shows the secret is no page of another origin.
     if (issuer != null && isIssuePath(path)) return serveIssue(path, req, res, issuer);
-    // A page of another origin could reach this address by a name of its own (DNS rebinding); it has no business here.
-    if (!isTrustedHost(req.headers.host)) return answer(res, 403, "Use the address of this listener, or localhost.\n");
+    const guard = { isLoopback: this.#isLoopback, secrets };
+    const page = PAGES.get(path);
+    const refused = refuseAccess(req, page ?? { access: "read" }, guard);
+    if (refused !== null) return sendAnswer(res, refused);
     if (isIssuePath(path)) return refuseAsOff(res);
-    if (req.method !== "GET" && req.method !== "HEAD") return answer(res, 405, "Only GET is served here.\n");
-    switch (path) {
-      case "/healthz":
-        return answer(res, 200, "ok\n");
-      case "/readyz": {
-        const problems = await this.#source.problems();
-        return answer(
-          res,
-          problems.length === 0 ? 200 : 503,
-          problems.length === 0 ? "ready\n" : `${problems.join("\n")}\n`,
-        );
-      }
-      case "/metrics": {
-        const { contentType, body } = await this.#source.metrics();
-        return answer(res, 200, body, contentType);
-      }
-      case "/tops":
-        return answer(res, 200, `${JSON.stringify(this.#source.tops())}\n`, "application/json");
-      default:
-        return answer(res, 404, issuer == null ? PATHS : PATHS_WITH_ISSUER);
+    if (page === undefined) return sendAnswer(res, textAnswer(404, listOfPages(issuer != null)));
+    const { methods } = page;
+    if (!methods.includes(req.method ?? "")) {
+      const allow = methods.join(", ");
+      return sendAnswer(
+        res,
+        textAnswer(405, `Only ${allow} ${methods.length > 1 ? "are" : "is"} served here.`, { Allow: allow }),
+      );
     }
+    sendAnswer(res, await page.answer({ req, rawQuery: rest.join("?"), source, guard, status: this.#status }));
   }
 }
 
-const PATHS = "Here are /metrics, /healthz, /readyz and /tops.\n";
-const PATHS_WITH_ISSUER = "Here are /metrics, /healthz, /readyz and /tops, and POST /sign and POST /policy.\n";
-
-function isTrustedHost(value: string | undefined): boolean {
-  const host = hostOf(value ?? "");
-  return host !== null && (host === "localhost" || isIP(host) !== 0);
-}
-
-function answer(res: ServerResponse, status: number, body: string, contentType = "text/plain; charset=utf-8"): void {
-  res.writeHead(status, {
-    "Content-Type": contentType,
-    "Content-Length": Buffer.byteLength(body),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-  });
-  res.end(body);
+function isLoopback(host: string): boolean {
+  return host === "::1" || host === "localhost" || /^127(?:\.\d+){3}$/.test(host);
 }

@@ -1,4 +1,5 @@
 import type { AdminSource } from "../../src/server/admin-source.js";
+import { History } from "../../src/telemetry/history.js";
 import { Stats } from "../../src/telemetry/stats.js";
 
 /** What an admin listener shows of a gateway that does nothing; what a test looks at is its own. */
@@ -19,6 +20,16 @@ export function adminSource(own: Partial<AdminSource> = {}): AdminSource {
     reload: unused,
     upgrade: unused,
     issuer: null,
+    state: {
+      generation: 1,
+      workersWanted: 1,
+      workersServing: 1,
+      isDraining: false,
+      lastReload: null,
+      configLoadedAtMs: 0,
+    },
+    history: new History(stats, 0),
+    secrets: { bearer: null, reader: null },
     ...own,
   };
 }
