@@ -1,6 +1,6 @@
 import { counter, type Families, gauge } from "./metrics-kit.js";
 import type { MetricsSource } from "./metrics-source.js";
-import { mergeCertificates } from "./process-report.js";
+import { mergeCertificateFiles, mergeCertificates } from "./process-report.js";
 import { TLS_FAILURES } from "./stats.js";
 
 /** TLS to clients: handshakes, and how long the certificates last. */
@@ -22,6 +22,12 @@ export function registerTls(families: Families, { stats, processes }: MetricsSou
   gauge(families, "ossgate_certificate_expiry_seconds", expiryHelp, ["listener", "name"], (metric) => {
     for (const { listener, name, notAfterMs } of mergeCertificates(processes?.() ?? [])) {
       metric.set({ listener, name }, (notAfterMs - Date.now()) / 1_000);
+    }
+  });
+  const shownHelp = "1 while clients are shown what the certificate's file has now; 0: it cannot be used.";
+  gauge(families, "ossgate_certificate_current", shownHelp, ["listener", "file"], (metric) => {
+    for (const { listener, file, isShown } of mergeCertificateFiles(processes?.() ?? [])) {
+      metric.set({ listener, file }, isShown ? 1 : 0);
     }
   });
 }

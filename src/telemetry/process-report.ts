@@ -9,6 +9,8 @@ export interface CertificateGauges {
   readonly file: string;
   /** Unix milliseconds. */
   readonly notAfterMs: number;
+  /** Why what the files have now is not shown, or could not be read; `null`: it is shown. */
+  readonly problem: string | null;
 }
 
 /** What a process that serves says of itself; plain values, for they travel between processes. */
@@ -97,6 +99,18 @@ export function mergeCertificates(reports: readonly ProcessReport[]): readonly N
       const known = merged.get(key);
       if (known === undefined || notAfterMs < known.notAfterMs) merged.set(key, { listener, name, notAfterMs });
     }
+  }
+  return [...merged.values()];
+}
+
+/** By listener and file: whether every process shows what the file has now. */
+export function mergeCertificateFiles(
+  reports: readonly ProcessReport[],
+): readonly { readonly listener: string; readonly file: string; readonly isShown: boolean }[] {
+  const merged = new Map<string, { readonly listener: string; readonly file: string; readonly isShown: boolean }>();
+  for (const { listener, file, problem } of reports.flatMap(({ certificates }) => certificates)) {
+    const key = `${listener}/${file}`;
+    merged.set(key, { listener, file, isShown: problem === null && merged.get(key)?.isShown !== false });
   }
   return [...merged.values()];
 }
