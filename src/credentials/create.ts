@@ -16,6 +16,11 @@ export interface CreateOptions {
   readonly clock?: Clock;
   /** Default: the process's. The profiles of the default chain read the process's own in any case. */
   readonly env?: Environment;
+  /**
+   * Makes a source, or finds the one that was made under the same key before; absent: makes each.
+   * @param key all that decides what the source gives
+   */
+  readonly once?: (key: string, make: () => CredentialsSource) => CredentialsSource;
 }
 
 /**
@@ -26,10 +31,10 @@ export interface CreateOptions {
 export function createCredentialsSources(
   configs: ReadonlyMap<string, CredentialsConfig>,
   events: CredentialsEvents,
-  { clock = SYSTEM_CLOCK, env = process.env }: CreateOptions = {},
+  { clock = SYSTEM_CLOCK, env = process.env, once = (_, make) => make() }: CreateOptions = {},
 ): ReadonlyMap<string, CredentialsSource> {
-  const made = new Map<string, CredentialsSource>();
-  const make = (name: string, askedBy: readonly string[]): CredentialsSource => {
+  const made = new Map<string, MadeSource>();
+  const make = (name: string, askedBy: readonly string[]): MadeSource => {
     const before = made.get(name);
     if (before !== undefined) return before;
     const config = configs.get(name);
@@ -38,12 +43,20 @@ export function createCredentialsSources(
     if (askedBy.includes(name))
       throw new Error(`credentials.${asker}.from: ${name} is made from these credentials itself`);
     const from = config.type === "assumeRole" ? make(config.from, [...askedBy, name]) : null;
-    const provider = explained(name, () => makeProvider(config, { clock, env, from }));
-    const source = new RefreshingSource({ name, provider, events, clock });
-    made.set(name, source);
-    return source;
+    const key = JSON.stringify([name, config, from?.key ?? ""]);
+    const source = once(key, () => {
+      const provider = explained(name, () => makeProvider(config, { clock, env, from: from?.source ?? null }));
+      return new RefreshingSource({ name, provider, events, clock });
+    });
+    made.set(name, { key, source });
+    return { key, source };
   };
-  return new Map([...configs.keys()].map((name) => [name, make(name, [])]));
+  return new Map([...configs.keys()].map((name) => [name, make(name, []).source]));
+}
+
+interface MadeSource {
+  readonly key: string;
+  readonly source: CredentialsSource;
 }
 
 interface Surroundings {

@@ -48,7 +48,7 @@ export interface BudgetSpec {
   readonly leastCredit?: number;
 }
 
-/** Makes budgets; one for each configuration. */
+/** Budgets by their keys; the same key is the same budget, whoever asks. */
 export interface Budgets {
   rate(spec: BudgetSpec): Budget;
   slots(key: string, count: number): Slots;
@@ -58,4 +58,26 @@ export interface Budgets {
   /** Whether the server of a shared budget answers; `null`: the budget is not shared. */
   readonly isSharedUp: boolean | null;
   close(): void;
+}
+
+/** How large the budgets of one configuration are, by their keys. */
+export interface BudgetSizes {
+  readonly rates: ReadonlyMap<string, BudgetSpec>;
+  readonly clientRates: ReadonlyMap<string, BudgetSpec>;
+  readonly slots: ReadonlyMap<string, number>;
+  readonly clientSlots: ReadonlyMap<string, number>;
+}
+
+/**
+ * Budgets that outlive configurations: a budget that is known goes on with what is left of it and who is in, and keeps
+ * its size whatever a later caller asks for, until {@link resize}.
+ */
+export interface LastingBudgets extends Budgets {
+  /**
+   * These sizes hold from here on, for everybody who has one of the budgets.
+   * @param nowMs monotonic milliseconds
+   */
+  resize(sizes: BudgetSizes, nowMs: number): void;
+  /** Forgets all others. */
+  keep(isUsed: (key: string) => boolean): void;
 }

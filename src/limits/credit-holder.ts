@@ -1,8 +1,8 @@
 import { clientGroup } from "../policy/client-group.js";
-import type { Budget, BudgetSpec } from "./budget.js";
-import { clientMap } from "./client-map.js";
+import type { Budget, BudgetSizes, BudgetSpec } from "./budget.js";
+import { type ClientMap, clientMap } from "./client-map.js";
 import { CreditShare } from "./credit-share.js";
-import { isSameRate, oncePerKey } from "./once-per-key.js";
+import { KeptByKey } from "./kept-by-key.js";
 
 /** What was spent of one budget, to be booked with who holds its pot. */
 export interface Booking {
@@ -17,10 +17,10 @@ export interface Booking {
  */
 export class CreditHolder {
   readonly #onSpent: (isUrgent: boolean) => void;
-  readonly #shares: CreditShare[] = [];
   readonly #dirty = new Set<CreditLine>();
-  readonly #accounts;
-  readonly #clientAccounts;
+  readonly #accounts: KeptByKey<BudgetSpec, Account>;
+  readonly #clientAccounts: KeptByKey<BudgetSpec, ClientAccounts>;
+  readonly #shares = new Set<CreditShare>();
   #sharers: number;
   #asked: "no" | "soon" | "now" = "no";
 
@@ -32,20 +32,33 @@ export class CreditHolder {
   constructor(sharers: number, onSpent: (isUrgent: boolean) => void) {
     this.#sharers = sharers;
     this.#onSpent = onSpent;
-    this.#accounts = oncePerKey((_, spec: BudgetSpec) => new Account(this.#shareOf(spec), ""), isSameRate);
-    this.#clientAccounts = oncePerKey((_, spec: BudgetSpec) => {
+    this.#accounts = new KeptByKey((spec) => new Account(this.#shareOf(spec), ""));
+    this.#clientAccounts = new KeptByKey((spec) => {
       const share = this.#shareOf(spec);
-      return clientMap((client) => new Account(share, client));
-    }, isSameRate);
+      return { share, of: clientMap((client) => new Account(share, client)) };
+    });
   }
 
+  /** A budget that is known keeps its size, whatever is asked for. */
   rate(spec: BudgetSpec): Budget {
-    return this.#accounts(spec.key, spec).line(spec.reserve, this);
+    return this.#accounts.of(spec.key, spec).line(spec.reserve, this);
   }
 
   ratePerClient(spec: BudgetSpec): (client: string) => Budget {
-    const accountOf = this.#clientAccounts(spec.key, spec);
-    return (client) => accountOf(clientGroup(client)).line(spec.reserve, this);
+    const accounts = this.#clientAccounts.of(spec.key, spec);
+    return (client) => accounts.of(clientGroup(client)).line(spec.reserve, this);
+  }
+
+  /** See `LastingBudgets`. */
+  resize({ rates, clientRates }: BudgetSizes): void {
+    this.#accounts.resize(rates, ({ share }, spec) => share.resize(spec));
+    this.#clientAccounts.resize(clientRates, ({ share }, spec) => share.resize(spec));
+  }
+
+  /** See `LastingBudgets`. */
+  keep(isUsed: (key: string) => boolean): void {
+    this.#accounts.keep(isUsed, ({ share }) => this.#shares.delete(share));
+    this.#clientAccounts.keep(isUsed, ({ share }) => this.#shares.delete(share));
   }
 
   /** Divides all budgets anew. */
@@ -96,9 +109,15 @@ export class CreditHolder {
 
   #shareOf(spec: BudgetSpec): CreditShare {
     const share = new CreditShare(spec, this.#sharers);
-    this.#shares.push(share);
+    this.#shares.add(share);
     return share;
   }
+}
+
+/** One budget for each client. */
+interface ClientAccounts {
+  readonly share: CreditShare;
+  readonly of: ClientMap<Account>;
 }
 
 /** One budget of one sharer; its lines differ in what they leave to each other. */
@@ -144,8 +163,6 @@ export class CreditLine implements Budget {
   readonly reserve: number;
   readonly #account: Account;
   readonly #holder: CreditHolder;
-  /** The part of the credit that this line may use. */
-  readonly #part: number;
   #unbooked = 0;
   /** Booked, and not answered yet: one booking at a time. */
   #asked = 0;
@@ -156,7 +173,6 @@ export class CreditLine implements Budget {
     this.#account = account;
     this.#holder = holder;
     this.reserve = reserve;
-    this.#part = 1 - Math.min(reserve / account.share.burst, 1);
   }
 
   get share(): CreditShare {
@@ -199,7 +215,9 @@ export class CreditLine implements Budget {
   }
 
   get #limit(): number {
-    return Math.max(1, this.#account.share.credit * this.#part);
+    const { credit, burst } = this.#account.share;
+    // The rest of the credit is for lines that leave less.
+    return Math.max(1, credit * (1 - Math.min(this.reserve / burst, 1)));
   }
 
   #fitsNow(count: number, nowMs: number): boolean {

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { TokenBucket } from "../policy/rate-limit.js";
 import { clientMap } from "./client-map.js";
 import { CreditShare } from "./credit-share.js";
@@ -15,10 +16,14 @@ export interface BookingAsk {
   readonly count: number;
 }
 
+/** Budgets of a configuration are fewer; those that no configuration has any more go first. */
+const MAX_POTS = 16_384;
+
 /** Holds the pots of budgets that a fixed number of sharers have (see {@link CreditShare}). */
 export class CreditRoot {
   readonly #sharers: number;
-  readonly #pots = new Map<string, Pots>();
+  // By `max` the cache would set memory aside for all of them at once.
+  readonly #pots = new LRUCache<string, Pots>({ maxSize: MAX_POTS, sizeCalculation: () => 1 });
 
   constructor(sharers: number) {
     this.#sharers = sharers;

@@ -10,19 +10,38 @@ import type { BudgetSpec } from "./budget.js";
  */
 export class CreditShare {
   readonly key: string;
-  readonly ratePerSecond: number;
-  /** As it was asked for; see {@link leastCredit} for what it may become. */
-  readonly burst: number;
-  readonly leastCredit: number;
+  #ratePerSecond = 0;
+  #burst = 0;
+  #leastCredit = 0;
+  #sharers: number;
   #credit = 1;
   #pot = 0;
 
-  constructor({ key, ratePerSecond, burst, leastCredit = 0 }: Omit<BudgetSpec, "reserve">, sharers: number) {
-    this.key = key;
-    this.ratePerSecond = ratePerSecond;
-    this.burst = burst;
-    this.leastCredit = leastCredit;
-    this.divide(sharers);
+  constructor(spec: Omit<BudgetSpec, "reserve">, sharers: number) {
+    this.key = spec.key;
+    this.#sharers = sharers;
+    this.resize(spec);
+  }
+
+  get ratePerSecond(): number {
+    return this.#ratePerSecond;
+  }
+
+  /** As it was asked for; see {@link leastCredit} for what it may become. */
+  get burst(): number {
+    return this.#burst;
+  }
+
+  get leastCredit(): number {
+    return this.#leastCredit;
+  }
+
+  /** What is spent and not paid yet stays so; what is booked from here on comes out of a pot of the new size. */
+  resize({ ratePerSecond, burst, leastCredit = 0 }: Omit<BudgetSpec, "reserve">): void {
+    this.#ratePerSecond = ratePerSecond;
+    this.#burst = burst;
+    this.#leastCredit = leastCredit;
+    this.divide(this.#sharers);
   }
 
   /**
@@ -32,6 +51,7 @@ export class CreditShare {
    * from one booking to the next, so a credit below rate × that time is a lower rate.
    */
   divide(sharers: number): void {
+    this.#sharers = sharers;
     const least = sharers > 1 ? Math.max(1, Math.ceil(this.leastCredit)) : 0;
     this.#credit = Math.max(1, least, Math.floor(this.burst / (2 * sharers)));
     this.#pot = Math.max(least, this.burst - sharers * this.#credit);

@@ -1,4 +1,4 @@
-import type { Budgets } from "./budget.js";
+import type { LastingBudgets } from "./budget.js";
 import { type Booking, CreditHolder } from "./credit-holder.js";
 import { type BookingAsk, CreditRoot } from "./credit-root.js";
 import { SlotHolder, type SlotNews, type SlotUse } from "./slot-holder.js";
@@ -35,13 +35,21 @@ export class LeaseHolder {
     this.#slots = new SlotHolder(workers, onChange);
   }
 
-  budgets(close: () => void): Budgets {
+  budgets(close: () => void): LastingBudgets {
     return {
       rate: (spec) => this.#credit.rate(spec),
       ratePerClient: (spec) => this.#credit.ratePerClient(spec),
       slots: (key, count) => this.#slots.slots(key, count),
       slotsPerClient: (key, count) => this.#slots.slotsPerClient(key, count),
       isSharedUp: null,
+      resize: (sizes) => {
+        this.#credit.resize(sizes);
+        this.#slots.resize(sizes);
+      },
+      keep: (isUsed) => {
+        this.#credit.keep(isUsed);
+        this.#slots.keep(isUsed);
+      },
       close,
     };
   }

@@ -1,34 +1,57 @@
 import { clientGroup } from "../policy/client-group.js";
 import { TokenBucket } from "../policy/rate-limit.js";
-import type { Budget, BudgetSpec, Budgets } from "./budget.js";
-import { clientMap } from "./client-map.js";
-import { LocalSlots, localSlotsPerClient } from "./local-slots.js";
-import { isSameNumber, isSameRate, oncePerKey } from "./once-per-key.js";
+import type { Budget, BudgetSpec, LastingBudgets } from "./budget.js";
+import { type ClientMap, clientMap } from "./client-map.js";
+import { KeptByKey } from "./kept-by-key.js";
+import { LocalClientSlots, LocalSlots } from "./local-slots.js";
 
 /** Budgets of this process alone: nothing is shared, nothing waits. */
-export function createLocalBudgets(): Budgets {
-  const buckets = oncePerKey((_, spec: BudgetSpec) => bucketOf(spec), isSameRate);
-  const clientBuckets = oncePerKey((_, spec: BudgetSpec) => clientMap(() => bucketOf(spec)), isSameRate);
-  const slots = oncePerKey((_, count: number) => new LocalSlots(count), isSameNumber);
-  const clientSlots = oncePerKey((_, count: number) => localSlotsPerClient(count), isSameNumber);
+export function createLocalBudgets(): LastingBudgets {
+  const rates = new KeptByKey((spec: BudgetSpec) => new TokenBucket(spec.ratePerSecond, spec.burst));
+  const clientRates = new KeptByKey((spec: BudgetSpec) => new ClientBuckets(spec));
+  const slots = new KeptByKey((count: number) => new LocalSlots(count));
+  const clientSlots = new KeptByKey((count: number) => new LocalClientSlots(count));
   return {
-    rate: (spec) => leaving(buckets(spec.key, spec), spec.reserve),
+    rate: (spec) => leaving(rates.of(spec.key, spec), spec.reserve),
     ratePerClient(spec) {
-      const bucketFor = clientBuckets(spec.key, spec);
-      return (client) => leaving(bucketFor(clientGroup(client)), spec.reserve);
+      const buckets = clientRates.of(spec.key, spec);
+      return (client) => leaving(buckets.of(clientGroup(client)), spec.reserve);
     },
-    slots: (key, count) => slots(key, count),
+    slots: (key, count) => slots.of(key, count),
     slotsPerClient(key, count) {
-      const slotsFor = clientSlots(key, count);
-      return (client) => slotsFor(clientGroup(client));
+      const ofClients = clientSlots.of(key, count);
+      return (client) => ofClients.of(clientGroup(client));
     },
     isSharedUp: null,
+    resize(sizes, nowMs) {
+      rates.resize(sizes.rates, (bucket, { ratePerSecond, burst }) => bucket.retune(ratePerSecond, burst, nowMs));
+      clientRates.resize(sizes.clientRates, (buckets, spec) => buckets.resize(spec, nowMs));
+      slots.resize(sizes.slots, (some, count) => some.resize(count));
+      clientSlots.resize(sizes.clientSlots, (some, count) => some.resize(count));
+    },
+    keep(isUsed) {
+      for (const kept of [rates, clientRates, slots, clientSlots]) kept.keep(isUsed);
+    },
     close() {},
   };
 }
 
-function bucketOf({ ratePerSecond, burst }: BudgetSpec): TokenBucket {
-  return new TokenBucket(ratePerSecond, burst);
+/** A bucket for each client. */
+class ClientBuckets {
+  readonly of: ClientMap<TokenBucket>;
+  #spec: BudgetSpec;
+
+  constructor(spec: BudgetSpec) {
+    this.#spec = spec;
+    this.of = clientMap(() => new TokenBucket(this.#spec.ratePerSecond, this.#spec.burst));
+  }
+
+  resize(spec: BudgetSpec, nowMs: number): void {
+    const { ratePerSecond, burst } = spec;
+    if (ratePerSecond === this.#spec.ratePerSecond && burst === this.#spec.burst) return;
+    this.#spec = spec;
+    for (const bucket of this.of.all()) bucket.retune(ratePerSecond, burst, nowMs);
+  }
 }
 
 function leaving(bucket: TokenBucket, reserve: number): Budget {

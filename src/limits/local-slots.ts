@@ -2,10 +2,15 @@ import type { Slots } from "./budget.js";
 
 /** Slots of this process alone. */
 export class LocalSlots implements Slots {
-  readonly #count: number;
+  #count: number;
   #inUse = 0;
 
   constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** Who is in stays in. */
+  resize(count: number): void {
     this.#count = count;
   }
 
@@ -21,32 +26,51 @@ export class LocalSlots implements Slots {
 }
 
 /** Slots of each client of this process. A client that uses none takes no memory, and one that does is never forgotten. */
-export function localSlotsPerClient(count: number): (client: string) => Slots {
-  const inUse = new Map<string, number>();
-  return (client) => new ClientSlots(inUse, client, count);
-}
+export class LocalClientSlots {
+  #count: number;
+  readonly #inUse = new Map<string, number>();
 
-class ClientSlots implements Slots {
-  readonly #inUse: Map<string, number>;
-  readonly #client: string;
-  readonly #count: number;
-
-  constructor(inUse: Map<string, number>, client: string, count: number) {
-    this.#inUse = inUse;
-    this.#client = client;
+  constructor(count: number) {
     this.#count = count;
   }
 
-  take(): boolean {
-    const inUse = this.#inUse.get(this.#client) ?? 0;
+  /** Who is in stays in. */
+  resize(count: number): void {
+    this.#count = count;
+  }
+
+  of(client: string): Slots {
+    return new ClientSlots(this, client);
+  }
+
+  take(client: string): boolean {
+    const inUse = this.#inUse.get(client) ?? 0;
     if (inUse >= this.#count) return false;
-    this.#inUse.set(this.#client, inUse + 1);
+    this.#inUse.set(client, inUse + 1);
     return true;
   }
 
+  release(client: string): void {
+    const inUse = this.#inUse.get(client) ?? 0;
+    if (inUse > 1) this.#inUse.set(client, inUse - 1);
+    else this.#inUse.delete(client);
+  }
+}
+
+class ClientSlots implements Slots {
+  readonly #slots: LocalClientSlots;
+  readonly #client: string;
+
+  constructor(slots: LocalClientSlots, client: string) {
+    this.#slots = slots;
+    this.#client = client;
+  }
+
+  take(): boolean {
+    return this.#slots.take(this.#client);
+  }
+
   release(): void {
-    const inUse = this.#inUse.get(this.#client) ?? 0;
-    if (inUse > 1) this.#inUse.set(this.#client, inUse - 1);
-    else this.#inUse.delete(this.#client);
+    this.#slots.release(this.#client);
   }
 }

@@ -1,10 +1,11 @@
 import { clientGroup } from "../policy/client-group.js";
 import { TokenBucket } from "../policy/rate-limit.js";
-import type { Budget, BudgetSpec, Budgets } from "./budget.js";
-import { clientMap } from "./client-map.js";
+import type { Budget, BudgetSpec, Budgets, LastingBudgets } from "./budget.js";
+import { type ClientMap, clientMap } from "./client-map.js";
 import { type Booking, CreditHolder } from "./credit-holder.js";
 import type { CreditShare } from "./credit-share.js";
-import { isSameRate, oncePerKey } from "./once-per-key.js";
+import { KeptByKey } from "./kept-by-key.js";
+import { isSameRate } from "./once-per-key.js";
 import { SharedPot } from "./shared-pot.js";
 import { SharedServer, type SharedServerOptions } from "./shared-server.js";
 
@@ -13,7 +14,7 @@ export interface SharedBudgetsOptions extends SharedServerOptions {
   readonly slots: Pick<Budgets, "slots" | "slotsPerClient">;
 }
 
-export interface SharedBudgets extends Budgets {
+export interface SharedBudgets extends LastingBudgets {
   readonly isSharedUp: boolean;
   /** Processes of all machines that share, or did when that was last known. */
   readonly sharers: number;
@@ -43,13 +44,13 @@ export function createSharedBudgets({ slots, ...options }: SharedBudgetsOptions)
   });
   const books = new Books(server, options.prefix);
   const { holder } = books;
-  const owns = oncePerKey((_, spec: BudgetSpec) => new OwnPart(spec, server), isSameRate);
+  const rates = new KeptByKey((spec: BudgetSpec) => new SharedRate(server, holder, spec));
+  const clientRates = new KeptByKey((spec: BudgetSpec) => new SharedClientRates(server, holder, spec));
   return {
-    rate: (spec) => new SharedBudget(server, holder.rate(spec), owns(spec.key, spec), spec),
+    rate: (spec) => rates.of(spec.key, spec).budget(spec.reserve),
     ratePerClient(spec) {
-      const lineOf = holder.ratePerClient(spec);
-      const budgetOf = clientMap((client) => new SharedBudget(server, lineOf(client), new OwnPart(spec, server), spec));
-      return (client) => budgetOf(clientGroup(client));
+      const ofClients = clientRates.of(spec.key, spec);
+      return (client) => ofClients.of(clientGroup(client));
     },
     slots: (key, count) => slots.slots(key, count),
     slotsPerClient: (key, count) => slots.slotsPerClient(key, count),
@@ -60,6 +61,16 @@ export function createSharedBudgets({ slots, ...options }: SharedBudgetsOptions)
       return server.sharers;
     },
     started: server.started,
+    resize(sizes, nowMs) {
+      holder.resize(sizes);
+      rates.resize(sizes.rates, (rate, spec) => rate.resize(spec, nowMs));
+      clientRates.resize(sizes.clientRates, (ofClients, spec) => ofClients.resize(spec, nowMs));
+    },
+    keep(isUsed) {
+      holder.keep(isUsed);
+      rates.keep(isUsed);
+      clientRates.keep(isUsed);
+    },
     close() {
       books.close();
       void server.close();
@@ -72,7 +83,7 @@ class Books {
   readonly holder = new CreditHolder(1, (isUrgent) => this.#wake(isUrgent));
   readonly #server: SharedServer;
   readonly #prefix: string;
-  readonly #pots = new Map<CreditShare, SharedPot>();
+  readonly #pots = new WeakMap<CreditShare, SharedPot>();
   #soon: NodeJS.Timeout | null = null;
   #turnEnd: NodeJS.Immediate | null = null;
   #isClosed = false;
@@ -124,17 +135,67 @@ class Books {
 
   #potOf(share: CreditShare): SharedPot {
     const known = this.#pots.get(share);
-    if (known !== undefined) return known;
+    if (known?.isOfSize(share) === true) return known;
     const pot = new SharedPot(this.#server.client, this.#prefix, share);
     this.#pots.set(share, pot);
     return pot;
   }
 }
 
+/** The budget of one key, and what each of those has who leave more or less of it to others. */
+class SharedRate {
+  readonly #server: SharedServer;
+  readonly #holder: CreditHolder;
+  readonly #own: OwnPart;
+  readonly #budgets = new Map<number, SharedBudget>();
+  #spec: BudgetSpec;
+
+  constructor(server: SharedServer, holder: CreditHolder, spec: BudgetSpec) {
+    this.#server = server;
+    this.#holder = holder;
+    this.#own = new OwnPart(spec, server);
+    this.#spec = spec;
+  }
+
+  budget(reserve: number): SharedBudget {
+    const known = this.#budgets.get(reserve);
+    if (known !== undefined) return known;
+    const line = this.#holder.rate({ ...this.#spec, reserve });
+    const budget = new SharedBudget(this.#server, line, this.#own, reserve);
+    this.#budgets.set(reserve, budget);
+    return budget;
+  }
+
+  resize(spec: BudgetSpec, nowMs: number): void {
+    this.#spec = spec;
+    this.#own.resize(spec, nowMs);
+  }
+}
+
+/** A budget for each client. */
+class SharedClientRates {
+  readonly of: ClientMap<SharedBudget>;
+  #spec: BudgetSpec;
+
+  constructor(server: SharedServer, holder: CreditHolder, spec: BudgetSpec) {
+    const lineOf = holder.ratePerClient(spec);
+    this.#spec = spec;
+    this.of = clientMap(
+      (client) => new SharedBudget(server, lineOf(client), new OwnPart(this.#spec, server), spec.reserve),
+    );
+  }
+
+  resize(spec: BudgetSpec, nowMs: number): void {
+    if (isSameRate(spec, this.#spec)) return;
+    this.#spec = spec;
+    for (const budget of this.of.all()) budget.resize(spec, nowMs);
+  }
+}
+
 /** This process's part of a rate, for when the server does not answer. It is spent of all the time, or each outage would
  * begin with a burst. */
 class OwnPart {
-  readonly #spec: BudgetSpec;
+  #spec: BudgetSpec;
   readonly #server: SharedServer;
   readonly #bucket: TokenBucket;
   #sharers = 1;
@@ -145,14 +206,25 @@ class OwnPart {
     this.#bucket = new TokenBucket(spec.ratePerSecond, spec.burst);
   }
 
+  get burst(): number {
+    return this.#spec.burst;
+  }
+
   bucket(nowMs: number): TokenBucket {
     const { sharers } = this.#server;
-    if (sharers !== this.#sharers) {
-      this.#sharers = sharers;
-      const { ratePerSecond, burst } = this.#spec;
-      this.#bucket.retune(ratePerSecond / sharers, Math.max(1, burst / sharers), nowMs);
-    }
+    if (sharers !== this.#sharers) this.#divide(sharers, nowMs);
     return this.#bucket;
+  }
+
+  resize(spec: BudgetSpec, nowMs: number): void {
+    this.#spec = spec;
+    this.#divide(this.#sharers, nowMs);
+  }
+
+  #divide(sharers: number, nowMs: number): void {
+    this.#sharers = sharers;
+    const { ratePerSecond, burst } = this.#spec;
+    this.#bucket.retune(ratePerSecond / sharers, Math.max(1, burst / sharers), nowMs);
   }
 }
 
@@ -160,13 +232,17 @@ class SharedBudget implements Budget {
   readonly #server: SharedServer;
   readonly #line: Budget;
   readonly #own: OwnPart;
-  readonly #spec: BudgetSpec;
+  readonly #reserve: number;
 
-  constructor(server: SharedServer, line: Budget, own: OwnPart, spec: BudgetSpec) {
+  constructor(server: SharedServer, line: Budget, own: OwnPart, reserve: number) {
     this.#server = server;
     this.#line = line;
     this.#own = own;
-    this.#spec = spec;
+    this.#reserve = reserve;
+  }
+
+  resize(spec: BudgetSpec, nowMs: number): void {
+    this.#own.resize(spec, nowMs);
   }
 
   take(count: number, nowMs: number): number {
@@ -201,11 +277,11 @@ class SharedBudget implements Budget {
   }
 
   get mostAtOnce(): number {
-    if (this.#server.isUp) return this.#line.mostAtOnce ?? this.#spec.burst;
-    return Math.max(1, this.#spec.burst / this.#server.sharers);
+    if (this.#server.isUp) return this.#line.mostAtOnce ?? this.#own.burst;
+    return Math.max(1, this.#own.burst / this.#server.sharers);
   }
 
   get #ownReserve(): number {
-    return this.#spec.reserve / this.#server.sharers;
+    return this.#reserve / this.#server.sharers;
   }
 }

@@ -38,18 +38,26 @@ return {math.max(0, math.min(pot, math.ceil(pot - level))), waitMs}`;
 export class SharedPot {
   readonly #share: CreditShare;
   readonly #limiter: RateLimiterRedis;
+  readonly #prefix: string;
+  readonly #keyPrefix: string;
 
   constructor(client: Redis, prefix: string, share: CreditShare) {
     this.#share = share;
+    this.#keyPrefix = keyPrefixOf(prefix, share);
+    this.#prefix = prefix;
     this.#limiter = new RateLimiterRedis({
       storeClient: client,
-      // Another size is another budget, as in `credit-root.ts`: machines that are configured otherwise share nothing.
-      keyPrefix: `${prefix}:${share.key}:${share.ratePerSecond}:${share.burst}:${share.leastCredit}`,
+      keyPrefix: this.#keyPrefix,
       points: share.pot,
       duration: 1 / share.ratePerSecond,
       rejectIfRedisNotReady: true,
       customIncrTtlLuaScript: POT_SCRIPT,
     });
+  }
+
+  /** Whether the share is of the size still that it had. */
+  isOfSize(share: CreditShare): boolean {
+    return keyPrefixOf(this.#prefix, share) === this.#keyPrefix;
   }
 
   /**
@@ -63,4 +71,9 @@ export class SharedPot {
     const { msBeforeNext } = await this.#limiter.consume(line.client || "all", count, { customDuration });
     return msBeforeNext;
   }
+}
+
+/** Another size is another budget, as in `credit-root.ts`: machines that are configured otherwise share nothing. */
+function keyPrefixOf(prefix: string, { key, ratePerSecond, burst, leastCredit }: CreditShare): string {
+  return `${prefix}:${key}:${ratePerSecond}:${burst}:${leastCredit}`;
 }

@@ -1,6 +1,6 @@
 import { clientGroup } from "../policy/client-group.js";
-import type { Slots } from "./budget.js";
-import { isSameNumber, oncePerKey } from "./once-per-key.js";
+import type { BudgetSizes, Slots } from "./budget.js";
+import { KeptByKey } from "./kept-by-key.js";
 
 /** How many slots a worker uses, as it tells the main process. */
 export interface SlotUse {
@@ -30,7 +30,8 @@ export interface SlotNews {
 export class SlotHolder {
   readonly #workers: number;
   readonly #onChange: (isUrgent: boolean) => void;
-  readonly #sizes = oncePerKey((_, count: number) => count, isSameNumber);
+  readonly #sizes = new KeptByKey((count: number): Size => ({ count }));
+  readonly #clientSizes = new KeptByKey((count: number): Size => ({ count }));
   readonly #entries = new Map<string, SlotEntry>();
   readonly #changed = new Set<SlotEntry>();
 
@@ -40,18 +41,29 @@ export class SlotHolder {
     this.#onChange = onChange;
   }
 
+  /** A key that is known keeps its count, whatever is asked for. */
   slots(key: string, count: number): Slots {
-    return new HeldSlots(this, this.#sized(key, count), "", count);
+    return new HeldSlots(this, key, "", this.#sizes.of(key, count));
   }
 
   slotsPerClient(key: string, count: number): (client: string) => Slots {
-    const sized = this.#sized(key, count);
-    return (client) => new HeldSlots(this, sized, clientGroup(client), count);
+    const size = this.#clientSizes.of(key, count);
+    return (client) => new HeldSlots(this, key, clientGroup(client), size);
   }
 
-  /** Another count is another key, so that a new configuration does not mix with the old one. */
-  #sized(key: string, count: number): string {
-    return `${key} ${this.#sizes(key, count)}`;
+  /** See `LastingBudgets`. Who is in stays in. */
+  resize({ slots, clientSlots }: BudgetSizes): void {
+    const change = (size: Size, count: number): void => {
+      size.count = count;
+    };
+    this.#sizes.resize(slots, change);
+    this.#clientSizes.resize(clientSlots, change);
+  }
+
+  /** See `LastingBudgets`. */
+  keep(isUsed: (key: string) => boolean): void {
+    this.#sizes.keep(isUsed);
+    this.#clientSizes.keep(isUsed);
   }
 
   /** For slots. */
@@ -59,6 +71,7 @@ export class SlotHolder {
     const name = nameOf(key, client);
     const known = this.#entries.get(name);
     const entry = known ?? newEntry(key, client, count);
+    entry.count = count;
     if (!mayTake(entry, this.#workers)) return false;
     if (known === undefined) this.#entries.set(name, entry);
     entry.inUse += 1;
@@ -112,10 +125,15 @@ export class SlotHolder {
   }
 }
 
+/** How many slots a key has now. */
+interface Size {
+  count: number;
+}
+
 interface SlotEntry {
   readonly key: string;
   readonly client: string;
-  readonly count: number;
+  count: number;
   inUse: number;
   /** Of these the main process knows. */
   known: number;
@@ -146,17 +164,17 @@ class HeldSlots implements Slots {
   readonly #holder: SlotHolder;
   readonly #key: string;
   readonly #client: string;
-  readonly #count: number;
+  readonly #size: Size;
 
-  constructor(holder: SlotHolder, key: string, client: string, count: number) {
+  constructor(holder: SlotHolder, key: string, client: string, size: Size) {
     this.#holder = holder;
     this.#key = key;
     this.#client = client;
-    this.#count = count;
+    this.#size = size;
   }
 
   take(): boolean {
-    return this.#holder.take(this.#key, this.#client, this.#count);
+    return this.#holder.take(this.#key, this.#client, this.#size.count);
   }
 
   release(): void {

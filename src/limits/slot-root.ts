@@ -11,6 +11,7 @@ export class SlotRoot {
     const name = nameOf(key, client);
     const entry = this.#entries.get(name) ?? { key, client, count, byWorker: new Map(), total: 0, isHeavy: false };
     this.#entries.set(name, entry);
+    entry.count = count;
     this.#change(name, entry, worker, inUse);
   }
 
@@ -58,7 +59,8 @@ export class SlotRoot {
 interface Entry {
   readonly key: string;
   readonly client: string;
-  readonly count: number;
+  /** As the last worker said: while they take a new configuration, for some milliseconds, they may differ. */
+  count: number;
   readonly byWorker: Map<number, number>;
   total: number;
   isHeavy: boolean;

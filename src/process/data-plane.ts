@@ -1,21 +1,24 @@
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
-import type { Budgets } from "../limits/budget.js";
+import type { LastingBudgets } from "../limits/budget.js";
 import { compileClientIp } from "../policy/client-ip.js";
 import { type Clients, compileClients } from "../policy/clients.js";
+import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { Doors } from "../server/doors.js";
-import { Listener, type ListenerGateway } from "../server/listener.js";
+import type { ListenerGateway } from "../server/listener.js";
 import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import { EventLoopLag } from "../telemetry/metrics-lag.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { Stats } from "../telemetry/stats.js";
-import { listenOrExplain } from "./listen-or-explain.js";
+import { dividedConfig } from "./divided.js";
+import { Listeners, type PreparedListeners, type WantedListener } from "./listeners.js";
+import { problemsOf, reportOf } from "./plane-report.js";
 import { settlesWithin } from "./settles-within.js";
 
-/** How long the start waits for credentials. */
-const FIRST_CREDENTIALS_MS = 5_000;
+/** How long a start or a reload waits for credentials and addresses. */
+const FIRST_ANSWERS_MS = 5_000;
 
 export interface DataPlaneOptions {
   readonly config: GatewayConfig;
@@ -24,8 +27,8 @@ export interface DataPlaneOptions {
   readonly accessLog: AccessLog;
   /** Where connections come from; absent: from sockets of this process. */
   readonly doors?: Doors;
-  /** Rates and counts that are held elsewhere and outlive this; absent: in this process. */
-  readonly budgets?: Budgets;
+  /** Rates and counts that are held elsewhere, outlive this, and are closed by whoever made them; absent: in this process. */
+  readonly budgets?: LastingBudgets;
   /** How many processes divide what each counts for itself, connections; absent: 1. */
   readonly share?: number;
   /** This process's number, from 1; absent: 1. */
@@ -34,70 +37,103 @@ export interface DataPlaneOptions {
   readonly generation?: number;
 }
 
-/** The next configuration, compiled; nothing serves by it yet. */
+/** The next configuration, compiled; nothing serves by it yet. One of the two is to be called, once. */
 export interface PreparedPlane {
+  readonly runtime: Runtime;
+  /** Serves by it from the next request on; what is in flight ends by what it began with. Never fails. */
   commit(): Promise<void>;
+  /** Nothing has changed. */
   abort(): void;
 }
 
 /** What serves clients in one process: the listeners, and the configuration as it is compiled. */
 export class DataPlane {
-  readonly config: GatewayConfig;
-  readonly runtime: Runtime;
-  /** By listener name, once started. */
-  readonly addresses = new Map<string, AddressInfo>();
   readonly #options: DataPlaneOptions;
+  readonly #common: Common;
+  readonly #listeners: Listeners;
   readonly #lag = new EventLoopLag(performance.now());
-  readonly #listeners: readonly Listener[];
+  #config: GatewayConfig;
+  #runtime: Runtime;
+  #generation: number;
+  #isPreparing = false;
   #isDraining = false;
 
   /** @throws Error when a file that the configuration names cannot be read */
   constructor(options: DataPlaneOptions) {
-    const { config, stats, log } = options;
-    this.config = config;
+    const { config, stats, log, generation = 1, share = 1 } = options;
     this.#options = options;
-    this.runtime = new Runtime(config, stats, log);
-    const trusted = config.trustedProxies.length === 0 ? null : compileClients(config.trustedProxies);
-    this.#listeners = config.listeners.map(
-      ({ name, address, proxyProtocol }) =>
-        new Listener({
-          name,
-          address,
-          ...(options.doors === undefined ? {} : { doors: options.doors }),
-          limits: config.limits,
-          proxyHeaderFrom: proxyProtocol ? trusted : null,
-          gateway: this.#gateway(name, trusted),
-        }),
-    );
+    this.#config = config;
+    this.#generation = generation;
+    this.#common = new Common(stats, log, options.budgets);
+    this.#listeners = new Listeners(options.doors);
+    this.#runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
+    this.#runtime.take(performance.now());
+  }
+
+  /** What is served now. */
+  get config(): GatewayConfig {
+    return this.#config;
+  }
+
+  get runtime(): Runtime {
+    return this.#runtime;
+  }
+
+  /** By listener name, once started. */
+  get addresses(): ReadonlyMap<string, AddressInfo> {
+    return this.#listeners.addresses;
   }
 
   /** Opens the sockets; rejects with one sentence when an address cannot be had. */
   async start(): Promise<void> {
     // Requests before the first credentials would be refused; but one source that is down must not stop the others.
-    await settlesWithin(this.runtime.start(), FIRST_CREDENTIALS_MS);
-    for (const [index, { name, address }] of this.config.listeners.entries()) {
-      const listener = this.#listeners[index] as Listener;
-      this.addresses.set(name, await listenOrExplain(`listener ${name}`, address, () => listener.listen()));
+    await settlesWithin(this.#runtime.start(), FIRST_ANSWERS_MS);
+    const listeners = await this.#listeners.prepare(this.#wanted(this.#runtime));
+    await listeners.commit(0);
+  }
+
+  /**
+   * Compiles another configuration, opens the sockets that are new in it and asks for credentials that are. Rejects with
+   * an Error whose message tells what cannot be had; then nothing has changed.
+   * @param share as in the options; absent: as it was
+   */
+  async prepare(
+    config: GatewayConfig,
+    generation = this.#generation + 1,
+    share = this.#options.share ?? 1,
+  ): Promise<PreparedPlane> {
+    if (this.#isDraining) throw new Error("the program is shutting down");
+    if (this.#isPreparing) throw new Error("another configuration is being taken");
+    this.#isPreparing = true;
+    try {
+      const { stats, log } = this.#options;
+      const runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
+      const listeners = await this.#prepareListeners(runtime);
+      return {
+        runtime,
+        commit: async () => this.#commit({ config, generation, runtime, listeners }),
+        abort: () => {
+          this.#isPreparing = false;
+          listeners.abort();
+          runtime.destroy();
+        },
+      };
+    } catch (error) {
+      this.#isPreparing = false;
+      throw error;
     }
   }
 
   /**
-   * Accepts nothing new, lets what runs finish, and ends the rest.
-   * @param graceMs how long what runs may take
+   * Accepts nothing new, lets what runs finish, and ends the rest. Clients are told with their next answer; a connection
+   * on which nothing is asked is closed when it has been idle for as long as it may be.
+   * @param graceMs how long all of it may take
    */
   async stop(graceMs: number): Promise<void> {
     this.#isDraining = true;
-    const drained = Promise.all(this.#listeners.map((listener) => listener.drain()));
-    if (!(await settlesWithin(drained, graceMs))) {
-      await Promise.all(this.#listeners.map((listener) => listener.destroy()));
-    }
-    await drained;
+    await this.#listeners.stop(graceMs);
     this.#lag.stop();
-    this.runtime.destroy();
-  }
-
-  async prepare(_config: GatewayConfig, _generation?: number): Promise<PreparedPlane> {
-    throw new Error("not built");
+    this.#runtime.destroy();
   }
 
   /** What this process says of itself. */
@@ -107,12 +143,10 @@ export class DataPlane {
     return {
       worker: this.#options.worker ?? 1,
       pid: process.pid,
-      generation: this.#options.generation ?? 1,
-      upstreams: this.#upstreamGauges(),
-      credentials: this.#credentialsGauges(),
+      generation: this.#generation,
+      ...reportOf(this.#runtime),
       certificates: [],
-      sharedUp: this.runtime.budgets.isSharedUp,
-      problems: this.#problems(),
+      problems: this.#isDraining ? ["shutting down"] : problemsOf(this.#runtime),
       eventLoopLagMs: this.#lag.lately(performance.now()),
       rssBytes: rss,
       heapUsedBytes: heapUsed,
@@ -120,55 +154,66 @@ export class DataPlane {
     };
   }
 
-  #gateway(listener: string, trusted: Clients | null): ListenerGateway {
+  async #prepareListeners(runtime: Runtime): Promise<PreparedListeners> {
+    try {
+      await settlesWithin(Promise.all([runtime.start(), runtime.resolved()]), FIRST_ANSWERS_MS);
+      if (this.#isDraining) throw new Error("the program is shutting down");
+      return await this.#listeners.prepare(this.#wanted(runtime));
+    } catch (error) {
+      runtime.destroy();
+      throw error;
+    }
+  }
+
+  #commit({ config, generation, runtime, listeners }: Next): void {
+    const before = this.#runtime;
+    const { shutdownTimeoutMs } = this.#config.limits;
+    this.#isPreparing = false;
+    this.#config = config;
+    this.#runtime = runtime;
+    this.#generation = generation;
+    runtime.take(performance.now());
+    // Connections of listeners that go are served with it until the last has ended.
+    before.usage.enter();
+    void listeners.commit(shutdownTimeoutMs).then(() => before.usage.leave());
+    before.retire();
+  }
+
+  #wanted(runtime: Runtime): readonly WantedListener[] {
+    const { trustedProxies, listeners, limits } = runtime.config;
+    const trusted = trustedProxies.length === 0 ? null : compileClients(trustedProxies);
+    return listeners.map(({ name, address, proxyProtocol }) => ({
+      address,
+      terms: {
+        name,
+        limits,
+        proxyHeaderFrom: proxyProtocol ? trusted : null,
+        gateway: this.#gateway(runtime, name, trusted),
+      },
+    }));
+  }
+
+  #gateway(runtime: Runtime, listener: string, trusted: Clients | null): ListenerGateway {
     const { stats, accessLog, log } = this.#options;
     return {
-      table: this.runtime.table(listener),
-      limits: this.config.limits,
+      table: runtime.table(listener),
+      limits: runtime.config.limits,
       stats,
       accessLog,
       log,
       isTls: false,
       findClientIp: trusted === null ? null : compileClientIp(trusted),
       trustedProxies: trusted,
-      mask: this.config.log.access.unmasked ? unmasked : maskTarget,
-      usage: this.runtime.usage,
-      findCredentials: (accessKeyId, nowMs) => this.runtime.findCredentials(accessKeyId, nowMs),
+      mask: runtime.config.log.access.unmasked ? unmasked : maskTarget,
+      usage: runtime.usage,
+      findCredentials: (accessKeyId, nowMs) => runtime.findCredentials(accessKeyId, nowMs),
     };
   }
+}
 
-  #upstreamGauges() {
-    const nowMs = performance.now();
-    return [...this.runtime.upstreams].map(([id, upstream]) => ({
-      id,
-      addresses: upstream.addresses.length,
-      setAside: upstream.setAsideCount(nowMs),
-      inFlight: upstream.inFlight,
-      clockSkewMs: this.runtime.clocks.get(id)?.skewMs ?? null,
-      pools: upstream.health(nowMs),
-    }));
-  }
-
-  #credentialsGauges() {
-    const nowMs = Date.now();
-    return [...this.runtime.credentials.values()].map((source) => {
-      const current = source.current(nowMs);
-      return { name: source.name, isValid: current !== null, expiresAtMs: current?.expiresAtMs ?? null };
-    });
-  }
-
-  #problems(): string[] {
-    if (this.#isDraining) return ["shutting down"];
-    const nowMs = Date.now();
-    const upstreams = [...this.runtime.upstreams]
-      .filter(([, upstream]) => upstream.addresses.length === 0)
-      .map(([alias, upstream]) => `bucket ${alias}: no address is known for ${upstream.options.host}`);
-    const credentials = [...this.runtime.credentials.values()]
-      .filter((source) => source.current(nowMs) === null)
-      .map(({ name }) => {
-        const cause = this.runtime.credentialsFailure(name);
-        return `credentials ${name}: there are no valid ones${cause === undefined ? "" : `: ${cause}`}`;
-      });
-    return [...upstreams, ...credentials];
-  }
+interface Next {
+  readonly config: GatewayConfig;
+  readonly generation: number;
+  readonly runtime: Runtime;
+  readonly listeners: PreparedListeners;
 }

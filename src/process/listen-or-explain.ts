@@ -17,11 +17,12 @@ export async function listenOrExplain<T>(
     return await listen();
   } catch (cause) {
     const { code = "", message } = cause as NodeJS.ErrnoException;
-    throw new Error(`${what}: cannot listen on ${shown(address)}: ${LISTEN_HINTS[code] ?? message}`, { cause });
+    throw new Error(`${what}: cannot listen on ${shownAddress(address)}: ${LISTEN_HINTS[code] ?? message}`, { cause });
   }
 }
 
-function shown(address: SocketAddress | ListenAddress): string {
+/** As it stands in the configuration. */
+export function shownAddress(address: SocketAddress | ListenAddress): string {
   if ("systemd" in address && address.systemd !== null) return `systemd:${address.systemd}`;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

@@ -3,6 +3,7 @@ import type { Budget, BudgetSpec, Budgets } from "../limits/budget.js";
 import { Pacer, REAL_CLOCK } from "../limits/pacer.js";
 import { DryRunPace, type Pace } from "../limits/pacer-dry-run.js";
 import type { PartyLabel, Stats } from "../telemetry/stats.js";
+import { Holder, Holdings } from "./holdings.js";
 
 /** How the bodies of one route's requests to one bucket are slowed down; `null`: a direction is not. */
 export interface CompiledBandwidth {
@@ -34,9 +35,31 @@ interface Limit {
   readonly config: BudgetConfig;
 }
 
+/** Where transfers take turns: one pacer, with a lane for each set of budgets that some have in common. */
+export interface Lanes {
+  readonly pacer: Pacer;
+  /** @param key all that decides what the lane is */
+  lane(key: string, make: () => Pace): Pace;
+}
+
+/** Lanes that outlive configurations: who waits in one, and whose turn it is, a reload does not change. */
+export class LaneHoldings {
+  readonly #pacer = new Pacer(REAL_CLOCK);
+  readonly #lanes = new Holdings<Pace>(() => {});
+
+  lanes(holder: Holder): Lanes {
+    return { pacer: this.#pacer, lane: (key, make) => holder.hold(this.#lanes, key, make) };
+  }
+}
+
 /** Compiles the bandwidth of all routes; what is limited by the same budgets takes turns in the same lane. */
-export function compileBandwidths(config: GatewayConfig, budgets: Budgets, stats: Stats): BandwidthOfRoute {
-  const compiler = new Compiler(budgets, stats);
+export function compileBandwidths(
+  config: GatewayConfig,
+  budgets: Budgets,
+  stats: Stats,
+  lanes: Lanes = new LaneHoldings().lanes(new Holder()),
+): BandwidthOfRoute {
+  const compiler = new Compiler(budgets, stats, lanes);
   return (route, aliases) => {
     const ofRoute = limitOf(`route/${route.name}`, "all", route.limits.budget);
     const entries = aliases.flatMap((alias) => {
@@ -62,14 +85,14 @@ interface Rate {
 }
 
 class Compiler {
-  readonly #pacer = new Pacer(REAL_CLOCK);
-  readonly #lanes = new Map<string, Pace>();
+  readonly #lanes: Lanes;
   readonly #budgets: Budgets;
   readonly #stats: Stats;
 
-  constructor(budgets: Budgets, stats: Stats) {
+  constructor(budgets: Budgets, stats: Stats, lanes: Lanes) {
     this.#budgets = budgets;
     this.#stats = stats;
+    this.#lanes = lanes;
   }
 
   compile(routeName: string, direction: Direction, limits: readonly Limit[]): CompiledPace | null {
@@ -84,14 +107,10 @@ class Compiler {
   }
 
   #laneOf(rates: readonly Rate[]): Pace {
-    const key = rates.map(({ spec }) => spec.key).join("\n");
-    const known = this.#lanes.get(key);
-    if (known !== undefined) return known;
-    const { shared, budgetsOfGroup } = this.#budgetsOf(rates);
     const turnBytes = turnBytesOf(Math.min(...rates.map(({ spec }) => spec.ratePerSecond)));
-    const lane = this.#pacer.lane({ budgets: shared, budgetsOfGroup, turnBytes });
-    this.#lanes.set(key, lane);
-    return lane;
+    const key = [...rates.map(({ spec }) => spec.key), turnBytes].join("\n");
+    const { shared, budgetsOfGroup } = this.#budgetsOf(rates);
+    return this.#lanes.lane(key, () => this.#lanes.pacer.lane({ budgets: shared, budgetsOfGroup, turnBytes }));
   }
 
   #watch(routeName: string, direction: Direction, rates: readonly Rate[], pace: Pace | null): Pace {

@@ -11,7 +11,7 @@ import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
 import { compileCallback } from "./callback.js";
 import { compileRouteAccess, compileRouteLinks, type ReadSecret } from "./compile-access.js";
-import { type BandwidthOfRoute, compileBandwidths } from "./compile-bandwidth.js";
+import { type BandwidthOfRoute, compileBandwidths, type Lanes } from "./compile-bandwidth.js";
 import { compileReferer, compileRouteResponse, compileSite } from "./compile-policies.js";
 import { compileLimits, compileSheds, type ShedsOfRoute } from "./compile-request-limits.js";
 import { compileSigning } from "./compile-signing.js";
@@ -29,6 +29,8 @@ export interface Parts {
   readonly readSecret: ReadSecret;
   readonly logins: Logins;
   readonly budgets: Budgets;
+  /** Absent: of this configuration alone. */
+  readonly lanes?: Lanes;
   readonly stats: Stats;
 }
 
@@ -42,7 +44,7 @@ export function compileRoutes(config: GatewayConfig, parts: Parts): ReadonlyMap<
     buckets.set(alias, compileBucket(bucket, parts));
   }
   const sheds = compileSheds(config, parts.budgets);
-  const bandwidths = compileBandwidths(config, parts.budgets, parts.stats);
+  const bandwidths = compileBandwidths(config, parts.budgets, parts.stats, parts.lanes);
   const routes = config.routes.map((route, index) => ({
     config: route,
     compiled: compileRoute({ route, where: `routes[${index}]`, buckets, parts, sheds, bandwidths }),

@@ -1,23 +1,37 @@
 import type { AllowConfig, ForwardAuthConfig, RouteConfig } from "../config/gateway-config.js";
 import type { Denial } from "../core/errors.js";
+import { PasswordCheck } from "../credentials/password-check.js";
 import { PasswordFiles } from "../credentials/password-file.js";
 import { basicChallenge } from "../policy/basic-credentials.js";
 import type { Logger } from "../telemetry/log.js";
 import { ForwardAuth } from "../transport/forward-auth.js";
 import { readCaFile } from "./ca-file.js";
 import type { CompiledLogin } from "./compiled-route.js";
+import { Holder, Holdings } from "./holdings.js";
 
-/** All that one configuration logs clients in with: its password files and the services that it asks. */
+/**
+ * What the logins of several configurations have in common. Passwords that were checked are remembered by their hash too,
+ * so one that was changed is checked anew; answers of a service hold for as long as its configuration says, and no longer.
+ */
+export class LoginHoldings {
+  readonly passwordCheck = new PasswordCheck();
+  readonly services = new Holdings<ForwardAuth>((service) => service.destroy());
+}
+
+/** All that one configuration logs clients in with: its password files, read anew, and the services that it asks. */
 export class Logins {
   readonly #passwords: PasswordFiles;
-  readonly #services: ForwardAuth[] = [];
+  readonly #common: LoginHoldings;
+  readonly #holder = new Holder();
 
-  constructor(log: Logger) {
-    this.#passwords = new PasswordFiles({
-      onRead: (file, users) => log.info({ file, users }, "passwords are in use"),
-      onFailure: (file, cause) =>
+  constructor(log: Logger, common = new LoginHoldings()) {
+    this.#common = common;
+    const events = {
+      onRead: (file: string, users: number) => log.info({ file, users }, "passwords are in use"),
+      onFailure: (file: string, cause: string) =>
         log.warn({ file, cause }, "the password file was not read again, its last good version stays in use"),
-    });
+    };
+    this.#passwords = new PasswordFiles(events, common.passwordCheck);
   }
 
   /**
@@ -25,11 +39,11 @@ export class Logins {
    * @param where the route's place in the configuration, `routes[2]`
    * @throws Error that begins with the place, when a file is missing or no good
    */
-  compile({ allow }: RouteConfig, where: string): CompiledLogin | null {
+  compile({ allow, name }: RouteConfig, where: string): CompiledLogin | null {
     if (allow === null || (allow.basic === null && allow.forwardAuth === null)) return null;
     return {
       basic: allow.basic === null ? null : this.#basic(allow.basic, `${where}.allow.basic`),
-      forwardAuth: allow.forwardAuth === null ? null : this.#forwardAuth(allow.forwardAuth, where),
+      forwardAuth: allow.forwardAuth === null ? null : this.#forwardAuth(allow.forwardAuth, name, where),
     };
   }
 
@@ -38,20 +52,23 @@ export class Logins {
     await this.#passwords.start();
   }
 
-  /** Ends the watching and all connections, what runs included. */
+  /** Ends the watching, and all connections that no other configuration uses, what runs included. */
   destroy(): void {
     this.#passwords.close();
-    for (const service of this.#services) service.destroy();
+    this.#holder.letGo();
   }
 
   #basic({ file, realm }: NonNullable<AllowConfig["basic"]>, where: string): CompiledLogin["basic"] {
     return { file: this.#passwords.open(file, `${where}.file`), denial: loginDenial(realm) };
   }
 
-  #forwardAuth({ url, timeoutMs, cacheMs, caFile, requestHeaders }: ForwardAuthConfig, where: string) {
+  /** Each route asks by itself, so that none takes the places of another. */
+  #forwardAuth(config: ForwardAuthConfig, route: string, where: string): CompiledLogin["forwardAuth"] {
+    const { url, timeoutMs, cacheMs, caFile, requestHeaders } = config;
     const ca = caFile === null ? null : readCaFile(caFile, `${where}.allow.forwardAuth.caFile`);
-    const service = new ForwardAuth({ url, timeoutMs, cacheMs, ca });
-    this.#services.push(service);
+    const key = JSON.stringify([route, url, timeoutMs, cacheMs, ca]);
+    const make = () => new ForwardAuth({ url, timeoutMs, cacheMs, ca });
+    const service = this.#holder.hold(this.#common.services, key, make);
     return { service, requestHeaders: new Set(requestHeaders) };
   }
 }

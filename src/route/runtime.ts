@@ -3,20 +3,20 @@ import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
 import type { OssCredentials } from "../core/secret.js";
 import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
-import type { CredentialsEvents, CredentialsSource } from "../credentials/source.js";
+import type { CredentialsSource } from "../credentials/source.js";
 import type { Budgets } from "../limits/budget.js";
-import { KNOWN_PUBLIC_KEY_URL } from "../signing/callback.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
-import { PublicKeys } from "../transport/public-keys.js";
-import { Upstream, type UpstreamEvents, type UpstreamOptions } from "../transport/upstream.js";
-import { createBudgets } from "./budgets.js";
+import type { Upstream, UpstreamOptions } from "../transport/upstream.js";
+import type { BudgetUse } from "./budgets.js";
 import { readCaFile } from "./ca-file.js";
+import { Common, type UpstreamHolding } from "./common.js";
 import { compileRoutes } from "./compile.js";
 import type { CompiledRoute } from "./compiled-route.js";
+import { Holder } from "./holdings.js";
 import { Logins } from "./logins.js";
 import type { RouteTable } from "./table.js";
-import { type ClockState, UpstreamClock } from "./upstream-clock.js";
+import type { UpstreamClock } from "./upstream-clock.js";
 import { Usage } from "./usage.js";
 
 /** One generation of the configuration, compiled: what requests are served with. */
@@ -28,32 +28,34 @@ export class Runtime {
   readonly credentials: ReadonlyMap<string, CredentialsSource>;
   /** Rates and counts of routes, buckets and clients. */
   readonly budgets: Budgets;
-  /** By the requests in flight. */
+  /** By the requests in flight, and by connections whose next request is served with it. */
   readonly usage = new Usage();
-  readonly #budgetsStarted: Promise<void>;
+  readonly #common: Common;
+  readonly #upstreams: ReadonlyMap<string, UpstreamHolding>;
+  readonly #holder = new Holder();
+  readonly #credentialsHolder = new Holder();
+  readonly #budgetUse: BudgetUse;
   readonly #logins: Logins;
-  readonly #failures = new Map<string, string>();
   readonly #tables: ReadonlyMap<string, RouteTable<CompiledRoute>>;
 
-  /** @throws Error when a file or a secret that the configuration names cannot be read; the message names it */
-  constructor(config: GatewayConfig, stats: Stats, log: Logger) {
+  /**
+   * @param common what it shares with the generations before and after it; absent: it is the only one
+   * @throws Error when a file or a secret that the configuration names cannot be read; the message names it
+   */
+  constructor(config: GatewayConfig, stats: Stats, log: Logger, common = new Common(stats, log)) {
     this.config = config;
-    const events = upstreamEvents(stats, log);
-    this.upstreams = new Map(
-      [...config.buckets].map(([alias, bucket]) => [alias, new Upstream(upstreamOptions(bucket), events)]),
-    );
-    this.clocks = new Map(
-      [...config.buckets.keys()].map((alias) => [alias, new UpstreamClock(clockEvents(alias, log))]),
-    );
-    this.credentials = createCredentialsSources(config.credentials, this.#credentialsEvents(stats, log));
-    const logins = new Logins(log);
-    this.#logins = logins;
-    const publicKeys = new PublicKeys(keyOptions(log));
-    const { budgets, started } = createBudgets(config, readSecret, log);
-    this.budgets = budgets;
-    this.#budgetsStarted = started;
+    this.#common = common;
+    this.#logins = new Logins(log, common.logins);
+    this.#budgetUse = common.budgets.use(config, readSecret);
+    this.budgets = this.#budgetUse;
     try {
-      this.#tables = compileRoutes(config, { ...this, publicKeys, readSecret, logins, stats });
+      this.#upstreams = this.#holdUpstreams();
+      this.upstreams = new Map([...this.#upstreams].map(([alias, { upstream }]) => [alias, upstream]));
+      this.clocks = new Map([...this.#upstreams].map(([alias, { clock }]) => [alias, clock]));
+      this.credentials = this.#holdCredentials();
+      const { publicKeys } = common;
+      const { lanes } = this.#budgetUse;
+      this.#tables = compileRoutes(config, { ...this, publicKeys, readSecret, logins: this.#logins, lanes, stats });
     } catch (error) {
       this.destroy();
       throw error;
@@ -62,9 +64,29 @@ export class Runtime {
 
   /** Resolves when each of the credentials has been fetched, or could not be; requests may be served before. */
   async start(): Promise<void> {
-    for (const upstream of this.upstreams.values()) upstream.start();
+    for (const holding of this.#upstreams.values()) holding.start();
     const sources = [...this.credentials.values()].map((source) => source.start());
-    await Promise.all([...sources, this.#logins.start(), this.#budgetsStarted]);
+    await Promise.all([...sources, this.#logins.start(), this.#budgetUse.started]);
+  }
+
+  /** Resolves when the names of all upstreams have been looked up, well or not. */
+  async resolved(): Promise<void> {
+    await Promise.all([...this.upstreams.values()].map((upstream) => upstream.whenResolved().catch(() => {})));
+  }
+
+  /** Clients are served with it from here on: its sizes of budgets hold, and its credentials are those of their names. */
+  take(nowMs: number): void {
+    this.#budgetUse.takeSizes(nowMs);
+    this.#common.useCredentials(this.credentials);
+  }
+
+  /**
+   * Nothing new is served with it: it ends behind the last request in flight. Credentials that no other generation has
+   * are refreshed no more from now on; those that are known serve what still runs.
+   */
+  retire(): void {
+    this.#credentialsHolder.letGo();
+    this.usage.whenIdle(() => this.destroy());
   }
 
   /** The pair with this id, whichever source has it; `null`: none. */
@@ -78,33 +100,7 @@ export class Runtime {
 
   /** Why the last fetch of credentials failed; `undefined` when it did not. */
   credentialsFailure(name: string): string | undefined {
-    return this.#failures.get(name);
-  }
-
-  #credentialsEvents(stats: Stats, log: Logger): CredentialsEvents {
-    return {
-      onRefreshed: (credentials, expiresAtMs) => {
-        stats.credentialsOf(credentials).refreshesOk += 1;
-        this.#failures.delete(credentials);
-        const expires = expiresAtMs === null ? undefined : new Date(expiresAtMs).toISOString();
-        log.info({ credentials, expires }, "credentials are in use");
-      },
-      onRefreshFailed: (credentials, cause) => {
-        stats.credentialsOf(credentials).refreshesFailed += 1;
-        this.#failures.set(credentials, cause);
-        const isUsable = (this.credentials.get(credentials)?.current(Date.now()) ?? null) !== null;
-        if (isUsable)
-          log.warn(
-            { credentials, cause },
-            "credentials were not refreshed, the last good ones stay in use until they expire",
-          );
-        else
-          log.error(
-            { credentials, cause },
-            "there are no valid credentials, and requests that need them are answered 503",
-          );
-      },
-    };
+    return this.#common.credentialsFailure(name);
   }
 
   table(listener: string): RouteTable<CompiledRoute> {
@@ -113,12 +109,30 @@ export class Runtime {
     return table;
   }
 
-  /** Ends all upstream connections, what runs included. */
+  /** Ends all that no other generation uses, what runs included. Idempotent. */
   destroy(): void {
-    for (const upstream of this.upstreams.values()) upstream.destroy();
-    for (const source of this.credentials.values()) source.close();
+    this.#credentialsHolder.letGo();
+    this.#holder.letGo();
     this.#logins.destroy();
-    this.budgets.close();
+    this.#budgetUse.close();
+  }
+
+  #holdUpstreams(): ReadonlyMap<string, UpstreamHolding> {
+    const { upstreams } = this.#common;
+    return new Map(
+      [...this.config.buckets].map(([alias, bucket]) => {
+        const options = upstreamOptions(bucket);
+        const make = () => this.#common.createUpstream(options);
+        return [alias, this.#holder.hold(upstreams, JSON.stringify(options), make)];
+      }),
+    );
+  }
+
+  #holdCredentials(): ReadonlyMap<string, CredentialsSource> {
+    const { credentials, credentialsEvents } = this.#common;
+    return createCredentialsSources(this.config.credentials, credentialsEvents, {
+      once: (key, make) => this.#credentialsHolder.hold(credentials, key, make),
+    });
   }
 }
 
@@ -132,45 +146,5 @@ function upstreamOptions(bucket: BucketConfig): UpstreamOptions {
     connections: bucket.connections,
     timeouts: bucket.timeouts,
     dns: bucket.dns,
-  };
-}
-
-function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
-  return {
-    counts: (bucket) => stats.upstream(bucket),
-    onDnsChange(bucket, addresses, previous) {
-      stats.upstream(bucket).dnsChanges += 1;
-      if (previous.length === 0) log.debug({ bucket, addresses }, "upstream addresses are known");
-      else log.info({ bucket, addresses, previous }, "upstream addresses changed");
-    },
-    onDnsLookUp(bucket, outcome) {
-      const counters = stats.upstream(bucket);
-      if (outcome === "ok") counters.dnsLookUpsOk += 1;
-      else counters.dnsLookUpsFailed += 1;
-    },
-    onDnsFailure(bucket, error) {
-      log.warn({ bucket, cause: error.message }, "upstream name was not resolved, the last addresses stay in use");
-    },
-    onSetAside(bucket, address, reason) {
-      stats.upstream(bucket).setAside += 1;
-      log.warn({ bucket, address, reason }, "upstream address set aside for 10 s");
-    },
-  };
-}
-
-function clockEvents(bucket: string, log: Logger): (skewMs: number, state: ClockState) => void {
-  return (skewMs, state) => {
-    const fields = { bucket, skewSeconds: Math.round(skewMs / 1_000) };
-    if (state === "agrees") log.info(fields, "the clock agrees with that of OSS again");
-    else if (state === "corrected") {
-      log.warn(fields, "the clock differs from that of OSS, which is signed with; set this machine's clock");
-    } else log.error(fields, "the clock differs from that of OSS by more than a day, and nothing is corrected");
-  };
-}
-
-function keyOptions(log: Logger): ConstructorParameters<typeof PublicKeys>[0] {
-  return {
-    known: [KNOWN_PUBLIC_KEY_URL],
-    onFailure: (url, cause) => log.warn({ url, cause }, "a public key of OSS's callbacks could not be had"),
   };
 }
