@@ -1,0 +1,232 @@
+import { parseCidr } from "../config/cidr.js";
+import { Refusal } from "../config/refusal.js";
+import { parseAuthUrl, parseRealm } from "../config/values-policies.js";
+import { parseExpression } from "../config/values-signing.js";
+import { conditionsOf, returnedStatus } from "./conditions.js";
+import type { Directive } from "./directive.js";
+import type { Findings } from "./findings.js";
+import type { Scope } from "./scope.js";
+import type { Yaml, YamlMap } from "./yaml-text.js";
+
+/** Who may use a route. */
+export interface Access {
+  readonly allow: YamlMap | undefined;
+  readonly satisfy: string | undefined;
+  readonly denied: readonly string[];
+  /** What NGINX asked for that cannot be asked for here; the route must be closed then. */
+  readonly lost: readonly string[];
+}
+
+const EVERYBODY = ["0.0.0.0/0", "::/0"];
+
+/** @param findLocation the URL behind a location of the same server that `auth_request` names; `null`: it cannot be known */
+export function readAccess(scope: Scope, findings: Findings, findLocation: (uri: string) => string | null): Access {
+  const lost: string[] = [];
+  const clients = readClients(scope, findings, lost);
+  const members = {
+    clients: clients.allowed.length === 0 ? undefined : clients.allowed,
+    links: readSecureLink(scope, findings, lost),
+    basic: readBasic(scope, findings, lost),
+    forwardAuth: readAuthRequest(scope, findings, lost, findLocation),
+    certificates: readCertificates(scope, findings),
+  };
+  reportLostGuards(scope, findings, lost);
+  const count = Object.values(members).filter((member) => member !== undefined).length;
+  const satisfy = scope.one("satisfy");
+  findings.taken(satisfy, count > 1 ? "routes[].satisfy" : "there is only one thing to satisfy");
+  return {
+    allow: count === 0 ? undefined : members,
+    satisfy: count > 1 ? (satisfy?.args[0] === "any" ? "any" : "all") : undefined,
+    denied: clients.denied,
+    lost,
+  };
+}
+
+interface Clients {
+  readonly allowed: readonly string[];
+  readonly denied: readonly string[];
+}
+
+/** `allow` and `deny`, of which the first that matches decides; here what is denied is denied before all else. */
+function readClients(scope: Scope, findings: Findings, lost: string[]): Clients {
+  const rules = innermost(scope, new Set(["allow", "deny"]));
+  const allowed: string[] = [];
+  const denied: string[] = [];
+  let isClosed = false;
+  for (const rule of rules) {
+    const [text = ""] = rule.args;
+    if (text === "all") {
+      if (rule.name === "deny") isClosed = true;
+      findings.taken(rule, rule.name === "deny" ? "allow.clients names who may" : "everybody else may");
+      break;
+    }
+    const network = parseCidr(text);
+    if (network instanceof Refusal) {
+      findings.unsupported(rule, text === "unix:" ? "no unix sockets" : `${text} is no network`);
+      if (rule.name === "deny") lost.push(`deny ${text}`);
+      continue;
+    }
+    if (rule.name === "allow") allowed.push(network);
+    else denied.push(network);
+    if (rule.name === "deny" && allowed.length > 0)
+      findings.approximated(rule, "routes[].deny.clients, which is decided first, whatever is allowed");
+    else
+      findings.taken(
+        rule,
+        rule.name === "allow" && !rules.some(isDenyAll)
+          ? "everybody else may as well"
+          : `routes[].${rule.name}.clients`,
+      );
+  }
+  if (!isClosed) return { allowed: [], denied: [...new Set(denied)] };
+  return allowed.length === 0
+    ? { allowed, denied: EVERYBODY }
+    : { allowed: [...new Set(allowed)], denied: [...new Set(denied)] };
+}
+
+const isDenyAll = ({ name, args }: Directive): boolean => name === "deny" && args[0] === "all";
+
+/** Directives that are inherited together: those of the innermost level that has any of them. */
+function innermost(scope: Scope, names: ReadonlySet<string>): readonly Directive[] {
+  const own = scope.directives.filter(({ name }) => names.has(name));
+  return own.length > 0 || scope.outer === null ? own : innermost(scope.outer, names);
+}
+
+function readBasic(scope: Scope, findings: Findings, lost: string[]): YamlMap | undefined {
+  const realm = scope.one("auth_basic");
+  if (realm === undefined) return undefined;
+  if (realm.args[0] === "off") {
+    findings.taken(realm, "nothing to write");
+    return undefined;
+  }
+  const file = scope.one("auth_basic_user_file");
+  const path = file?.args[0];
+  if (file === undefined || path === undefined || path.includes("$")) {
+    findings.unsupported(file ?? realm, "the file of passwords must be one path");
+    lost.push("a password (auth_basic)");
+    return undefined;
+  }
+  findings.approximated(file, "allow.basic.file; only bcrypt hashes are taken: make them with htpasswd -B");
+  const name = realm.args[0] ?? "";
+  const isRealm = typeof parseRealm(name) === "string";
+  if (isRealm) findings.taken(realm, "allow.basic.realm");
+  else findings.approximated(realm, "allow.basic with another realm: printable ASCII without quotes");
+  return { file: path, realm: isRealm ? name : undefined };
+}
+
+function readAuthRequest(
+  scope: Scope,
+  findings: Findings,
+  lost: string[],
+  findLocation: (uri: string) => string | null,
+): YamlMap | undefined {
+  const directive = scope.one("auth_request");
+  const [uri = "off"] = directive?.args ?? [];
+  if (directive === undefined || uri === "off") {
+    findings.taken(directive, "nothing to write");
+    return undefined;
+  }
+  const url = findLocation(uri);
+  if (url === null || parseAuthUrl(url) instanceof Refusal) {
+    findings.unsupported(directive, "write the URL of the service into allow.forwardAuth.url");
+    lost.push("the service that auth_request asks");
+    return undefined;
+  }
+  findings.approximated(
+    directive,
+    "allow.forwardAuth; the service is sent X-Forwarded-Method, -Proto, -Host, -Uri and -For instead of the request's own line and headers",
+  );
+  for (const set of scope.all("auth_request_set"))
+    findings.unsupported(set, "answers of the service say yes or no, and set nothing");
+  return { url };
+}
+
+/** `$ssl_client_verify` asked by an `if`; where TLS itself asks, nobody gets as far as a route. */
+function readCertificates(scope: Scope, findings: Findings): readonly string[] | undefined {
+  const guard = conditionsOf(scope).find(([, { kind }]) => kind === "client-certificate");
+  if (guard === undefined) return undefined;
+  reportBlock(guard[0], findings, 'allow.certificates: ["*"]');
+  return ["*"];
+}
+
+/** The secret is in the expression; it is not written into another file. */
+function readSecureLink(scope: Scope, findings: Findings, lost: string[]): YamlMap | undefined {
+  const [link, hash] = [scope.one("secure_link"), scope.one("secure_link_md5")];
+  const guards = conditionsOf(scope).filter(([, { kind }]) => kind === "secure-link");
+  if (link === undefined && scope.one("secure_link_secret") === undefined) return undefined;
+  const names = /^\$arg_(\w+),\$arg_(\w+)$/.exec(link?.args[0] ?? "");
+  const expression = withoutSecret(hash?.args[0] ?? "");
+  if (link === undefined || hash === undefined || names === null || expression === null || guards.length === 0) {
+    const why =
+      guards.length === 0 && link !== undefined
+        ? "no if asks for its result"
+        : "only $arg_NAME,$arg_NAME and one secret in the expression";
+    for (const one of [link, hash, scope.one("secure_link_secret")]) findings.unsupported(one, why);
+    if (guards.length > 0 || link === undefined) lost.push("links (secure_link)");
+    return undefined;
+  }
+  findings.taken(link, "allow.links.secureLink");
+  findings.taken(hash, "allow.links.secureLink.expression; put its secret into the environment as NGINX_LINK_SECRET");
+  for (const [guard] of guards) reportBlock(guard, findings, "links that are wrong or have expired are answered 403");
+  const [, md5Parameter = "", expiresParameter = ""] = names;
+  return {
+    secret: { env: "LINK_SECRET" },
+    secureLink: { expression, secret: { env: "NGINX_LINK_SECRET" }, md5Parameter, expiresParameter },
+  };
+}
+
+/** The expression with `$secret` for the one text in it; `null`: there are none or several. */
+function withoutSecret(expression: string): string | null {
+  const parts = expression
+    .replaceAll("${", "$")
+    .replace(/(\$\w+)\}/g, "$1")
+    .split(/(\$\w+)/);
+  const texts = parts.filter((part) => !part.startsWith("$") && part.trim() !== "");
+  if (texts.length !== 1) return null;
+  const [secret = ""] = texts;
+  const made = parts.map((part) => (part === secret ? part.replace(secret.trim(), () => "$secret") : part)).join("");
+  return parseExpression(made) instanceof Refusal ? null : made;
+}
+
+/** Guards that nothing here stands for. */
+const FOREIGN =
+  /^(?:access_by_lua\w*|rewrite_by_lua\w*|auth_jwt\w*|js_access|perl|modsecurity|geoip\w*|internal|auth_digest\w*|naxsi\w*|SecRulesEnabled)$/i;
+
+function reportLostGuards(scope: Scope, findings: Findings, lost: string[]): void {
+  for (let level: Scope | null = scope; level !== null; level = level.outer) {
+    for (const directive of level.directives) {
+      if (!FOREIGN.test(directive.name) || directive.args[0] === "off") continue;
+      findings.unsupported(directive, "who passed it is not known here: the route is closed until allow says who may");
+      lost.push(directive.name);
+    }
+  }
+  for (const [guard, { kind }] of conditionsOf(scope)) {
+    const status = returnedStatus(guard);
+    if (status === null || status < 400) continue;
+    if (kind === "user-agent")
+      reportBlock(guard, findings, null, "requests are not told apart by User-Agent: what this refused passes");
+    else if (kind === "other") {
+      reportBlock(
+        guard,
+        findings,
+        null,
+        "what this refused cannot be told here: the route is closed until allow or deny says who may",
+      );
+      lost.push("an if that refuses");
+    }
+  }
+}
+
+/** Says the same of an `if` and of what is in it. */
+export function reportBlock(directive: Directive, findings: Findings, taken: string | null, unsupported = ""): void {
+  for (const one of [directive, ...(directive.block ?? [])]) {
+    if (taken !== null) findings.taken(one, taken);
+    else findings.unsupported(one, unsupported);
+  }
+}
+
+/** `deny` of a route, closed where something was lost. */
+export function denyOf({ denied, lost }: Access): { readonly clients: Yaml } | undefined {
+  if (lost.length > 0) return { clients: EVERYBODY };
+  return denied.length === 0 ? undefined : { clients: denied };
+}

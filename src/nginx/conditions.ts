@@ -1,0 +1,61 @@
+import type { Directive } from "./directive.js";
+import type { Scope } from "./scope.js";
+
+/** What an `if` asks, where it is something that has a place in the configuration. */
+export type Condition =
+  | { readonly kind: "referer" | "preflight" | "plain-http" | "secure-link" | "client-certificate" }
+  | { readonly kind: "methods"; readonly refused: readonly string[] }
+  | { readonly kind: "user-agent" | "other" };
+
+export const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"];
+
+/** `($request_method = 'OPTIONS')` without its brackets. */
+export function conditionText({ args }: Directive): string {
+  const text = args
+    .join(" ")
+    .trim()
+    .replace(/^\(\s*/, "");
+  const opened = text.split("(").length;
+  // The tokens lose the bracket behind a quote, as NGINX's do.
+  return (text.split(")").length > opened ? text.replace(/\s*\)$/, "") : text).trim();
+}
+
+export function readCondition(directive: Directive): Condition {
+  const text = conditionText(directive);
+  if (/^\$invalid_referer(?: = "?1"?)?$/.test(text)) return { kind: "referer" };
+  if (/^\$request_method (?:=|~\*?) \^?\(?OPTIONS\)?\$?$/i.test(text)) return { kind: "preflight" };
+  if (isPlainHttp(text)) return { kind: "plain-http" };
+  if (/^\$secure_link = (?:0|""|)$/.test(text) || text === "$secure_link =") return { kind: "secure-link" };
+  if (/^\$ssl_client_verify != SUCCESS$/.test(text)) return { kind: "client-certificate" };
+  const refused = refusedMethods(text);
+  if (refused !== null) return { kind: "methods", refused };
+  return { kind: text.startsWith("$http_user_agent ") ? "user-agent" : "other" };
+}
+
+function isPlainHttp(text: string): boolean {
+  return (
+    /^\$(?:scheme|http_x_forwarded_proto) = http$/.test(text) ||
+    /^\$(?:scheme|http_x_forwarded_proto) != https$/.test(text) ||
+    /^\$server_port = 80$/.test(text) ||
+    /^\$(?:https|ssl_protocol) (?:=|!= on)$/.test(text)
+  );
+}
+
+function refusedMethods(text: string): readonly string[] | null {
+  const match = /^\$request_method (!=|=|!~\*?|~\*?) \^?\(?([A-Za-z|]+)\)?\$?$/.exec(text);
+  if (match === null) return null;
+  const named = (match[2] ?? "").toUpperCase().split("|");
+  const isOthers = match[1]?.startsWith("!") === true;
+  return METHODS.filter((method) => named.includes(method) !== isOthers);
+}
+
+/** The status of the `return` in a block; `null`: it does something else. */
+export function returnedStatus({ block }: Directive): number | null {
+  const status = block?.find(({ name }) => name === "return")?.args[0] ?? "";
+  return /^\d{3}$/.test(status) ? Number(status) : null;
+}
+
+/** The `if`s that hold in a scope, those around it included. */
+export function conditionsOf(scope: Scope): readonly (readonly [Directive, Condition])[] {
+  return scope.through("if").map((directive) => [directive, readCondition(directive)]);
+}

@@ -1,0 +1,81 @@
+import type { ConfProblem, Directive } from "./directive.js";
+
+export const VERDICTS = ["taken over", "approximated", "not supported", "dangerous in the original"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** What became of a directive. */
+export interface Finding {
+  readonly directive: Directive;
+  readonly verdict: Verdict;
+  /** How, or what to do instead: a phrase or sentences. */
+  readonly text: string;
+}
+
+/** Collects what became of each directive; several routes may say the same of one. */
+export class Findings {
+  readonly #of = new Map<Directive, Map<string, Finding>>();
+
+  taken(directive: Directive | undefined, text: string): void {
+    this.#note(directive, "taken over", text);
+  }
+
+  approximated(directive: Directive | undefined, text: string): void {
+    this.#note(directive, "approximated", text);
+  }
+
+  unsupported(directive: Directive | undefined, text: string): void {
+    this.#note(directive, "not supported", text);
+  }
+
+  dangerous(directive: Directive | undefined, text: string): void {
+    this.#note(directive, "dangerous in the original", text);
+  }
+
+  has(directive: Directive): boolean {
+    return this.#of.has(directive);
+  }
+
+  of(directive: Directive): readonly Finding[] {
+    return [...(this.#of.get(directive)?.values() ?? [])];
+  }
+
+  #note(directive: Directive | undefined, verdict: Verdict, text: string): void {
+    if (directive === undefined) return;
+    const notes = this.#of.get(directive) ?? new Map<string, Finding>();
+    notes.set(`${verdict} ${text}`, { directive, verdict, text });
+    this.#of.set(directive, notes);
+  }
+}
+
+const MAX_SHOWN_CHARS = 90;
+
+/** `file:line: directive: verdict: text`, always one line, without secrets. */
+export function formatFinding({ directive, verdict, text }: Finding): string {
+  return oneLine(
+    `${directive.file}:${directive.line}: ${shown(directive)}: ${verdict}${text === "" ? "" : `: ${text}`}`,
+  );
+}
+
+export function formatConfProblem({ file, line, col, message }: ConfProblem): string {
+  return oneLine(`${file}:${line}:${col}: ${message}`);
+}
+
+/** What names a secret, or is one. */
+const SECRETIVE = /secret|password|token|authorization|secure_link_md5|api[_-]?key/i;
+
+/** The directive as it stands, shortened. */
+function shown({ name, args, block }: Directive): string {
+  // An include of nothing carries the reason behind the name.
+  const given = name === "include" ? args.slice(0, 1) : args;
+  const words = SECRETIVE.test([name, ...args.slice(0, 1)].join(" ")) && args.length > 0 ? ["***"] : given;
+  const text = [name, ...words].join(" ");
+  const short = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS - 1)}…` : text;
+  return block === null ? short : `${short} {}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,43 @@
+import { conditionsOf } from "./conditions.js";
+import type { Directive } from "./directive.js";
+import type { Scope } from "./scope.js";
+
+/** `return 301 https://$host$request_uri` and its kin. */
+export interface Redirect {
+  readonly directive: Directive;
+  readonly port: number | undefined;
+  /** Where it says one of its own; `null`: the client's. */
+  readonly host: string | null;
+  readonly isPermanent: boolean;
+}
+
+const TARGET =
+  /^https:\/\/(?:\$\{?(?:host|http_host|server_name)\}?|([a-z0-9.-]+))(?::(\d{1,5}))?(?:\/?\$\{?(?:request_uri|uri|1)\}?(?:\$is_args\$args)?\??|\/?)$/i;
+
+/** The redirect to https that a scope makes of every request, or of those over plain HTTP; `null`: it makes none. */
+export function readRedirect(scope: Scope): Redirect | null {
+  for (const [guard, { kind }] of conditionsOf(scope)) {
+    const inner = kind === "plain-http" ? redirectIn(guard.block ?? []) : null;
+    if (inner !== null) return inner;
+  }
+  return redirectIn(scope.directives);
+}
+
+function redirectIn(directives: readonly Directive[]): Redirect | null {
+  for (const directive of directives) {
+    const { name, args } = directive;
+    const isReturn = name === "return" && args.length > 0;
+    const isRewrite = name === "rewrite" && /^\^?(?:\/?\(\.[*+]\)\$?|\/?)$/.test(args[0] ?? "");
+    if (!isReturn && !isRewrite) continue;
+    const match = TARGET.exec(args.find((argument) => argument.startsWith("https://")) ?? "");
+    if (match === null) continue;
+    const isPermanent = args[0] === "301" || args[0] === "308" || args[2] === "permanent";
+    return {
+      directive,
+      host: match[1] ?? null,
+      port: match[2] === undefined ? undefined : Number(match[2]),
+      isPermanent,
+    };
+  }
+  return null;
+}

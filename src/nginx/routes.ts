@@ -1,0 +1,369 @@
+import { parseDomain } from "../config/host-name.js";
+import { parseOssHost } from "../config/oss-host.js";
+import { denyOf, readAccess, reportBlock } from "./access.js";
+import { type Backend, findBackend, type Upstreams } from "./backend.js";
+import { type Buckets, readBucketSettings } from "./buckets.js";
+import { conditionsOf, METHODS, returnedStatus } from "./conditions.js";
+import { readCors } from "./cors.js";
+import type { Directive } from "./directive.js";
+import type { Findings } from "./findings.js";
+import { readAnswerHeaders, readRequestHeaders } from "./headers.js";
+import { readLimits } from "./limits.js";
+import { type KeyChange, type LocationPath, NO_CHANGE, readRewrite, readUri } from "./path.js";
+import { readReferer } from "./referer.js";
+import type { Scope } from "./scope.js";
+import { isDomain } from "./server-names.js";
+import { expand, hasVariables, type Maps, variablesIn } from "./variables.js";
+import type { YamlMap } from "./yaml-text.js";
+
+/** A route before it has its name and its listeners. */
+export interface RoutePlan {
+  readonly hosts: readonly string[];
+  readonly path: LocationPath;
+  /** All keys but `name` and `match`. */
+  readonly body: YamlMap;
+  readonly comments: readonly string[];
+}
+
+/** A location that passes requests on. */
+export interface ProxiedLocation {
+  readonly scope: Scope;
+  readonly path: LocationPath;
+  readonly proxyPass: Directive;
+  readonly hosts: readonly string[];
+  /** The URL behind a location of the same server, for `auth_request`. */
+  readonly findLocation: (uri: string) => string | null;
+}
+
+export interface RouteParts {
+  readonly maps: Maps;
+  readonly upstreams: Upstreams;
+  readonly buckets: Buckets;
+  readonly findings: Findings;
+}
+
+/** What a `proxy_pass` is for some hosts, its variables put in. */
+interface Passed {
+  readonly hosts: string[];
+  readonly url: string;
+  readonly hostHeader: string;
+}
+
+const HOST_VARIABLES: readonly string[] = ["host", "http_host", "server_name"];
+
+/** The routes of one location: one for each bucket that its hosts lead to. */
+export function readRoutes(location: ProxiedLocation, parts: RouteParts): readonly RoutePlan[] {
+  const { findings } = parts;
+  const shared = readShared(location, findings);
+  const groups = passedFor(location, parts);
+  return groups.flatMap((passed) => plansOf(passed, location, shared, parts));
+}
+
+function hostDirective(scope: Scope): Directive | undefined {
+  return scope.all("proxy_set_header").findLast(({ args }) => args[0]?.toLowerCase() === "host");
+}
+
+/** Hosts whose variables come out the same go together. */
+function passedFor({ scope, proxyPass, hosts }: ProxiedLocation, { maps }: RouteParts): readonly Passed[] {
+  const text = proxyPass.args[0] ?? "";
+  const header = hostDirective(scope)?.args[1] ?? "$proxy_host";
+  const isClient = /^\$\{?(?:host|http_host)\}?(?::\$\{?(?:server_port|proxy_port)\}?)?$/.test(header);
+  const names = variablesIn(isClient ? text : `${text} ${header}`, { scope, maps, host: null });
+  const depends = HOST_VARIABLES.some((name) => names.has(name));
+  const groups = new Map<string, Passed>();
+  for (const host of hosts) {
+    const known = { scope, maps, host: depends && !host.startsWith("*.") ? host : null };
+    const url = expand(text, known);
+    const hostHeader = isClient ? "$host" : expand(header, known);
+    const key = `${url} ${hostHeader}`;
+    const group = groups.get(key) ?? { hosts: [], url, hostHeader };
+    group.hosts.push(host);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+const URL_PARTS = /^(https?|\$scheme):\/\/(\[[0-9a-f:]+\](?::\d+)?|[^/$?]*)(.*)$/is;
+
+function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, parts: RouteParts): readonly RoutePlan[] {
+  const { proxyPass, scope, path } = location;
+  const { findings, buckets, upstreams } = parts;
+  const [, scheme = "", authority = "", uri = ""] = URL_PARTS.exec(passed.url) ?? [];
+  if (authority === "" || (uri.startsWith("$") && !/^\$(?:request_uri|uri|1)/.test(uri))) {
+    findings.unsupported(
+      proxyPass,
+      `for ${passed.hosts.join(", ")} its variables cannot be known: write a route for each bucket`,
+    );
+    return [];
+  }
+  if (scheme === "$scheme") findings.approximated(proxyPass, "https to OSS, whatever the client speaks");
+  const hostLiteral = hasVariables(passed.hostHeader) ? null : passed.hostHeader.toLowerCase();
+  const target = {
+    scheme: scheme === "http" ? "http" : "https",
+    authority: authority.toLowerCase(),
+    hostLiteral,
+  } as const;
+  const backend = findBackend(target, upstreams, findings);
+  if (typeof backend === "string") {
+    findings.unsupported(proxyPass, backend);
+    return [];
+  }
+  const isVariable = hasVariables(proxyPass.args[0] ?? "");
+  const change = keyChange({ uri, isVariable, location }, findings);
+  if (change === null) return [];
+  const settings = readBucketSettings(scope, target.scheme === "https", isVariable, findings);
+  const alias = buckets.add(backend, settings);
+  reportBackend({ proxyPass, backend, target, isVariable, scope, upstreams }, alias, findings);
+  return hostChoices({ hosts: passed.hosts, hostHeader: passed.hostHeader, scope, alias, backend, target }, parts).map(
+    ({ hosts, hostHeader }) => ({
+      hosts,
+      path,
+      comments: shared.comments,
+      body: {
+        bucket: alias,
+        stripPrefix: change.stripPrefix && path.pathPrefix !== "/" ? true : undefined,
+        keyPrefix: change.keyPrefix === "" ? undefined : change.keyPrefix,
+        hostHeader: hostHeader === "bucket" ? undefined : hostHeader,
+        ...shared.body,
+      },
+    }),
+  );
+}
+
+interface UriInput {
+  readonly uri: string;
+  readonly isVariable: boolean;
+  readonly location: ProxiedLocation;
+}
+
+/** `null`: it cannot be said, and has been reported. */
+function keyChange({ uri, isVariable, location }: UriInput, findings: Findings): KeyChange | null {
+  const { scope, path, proxyPass } = location;
+  const change = readUri(uri, path, isVariable);
+  if (typeof change === "string") {
+    findings.unsupported(proxyPass, change);
+    return null;
+  }
+  if (change.difference !== null) findings.approximated(proxyPass, change.difference);
+  let found: KeyChange = change;
+  for (const rewrite of scope.through("rewrite")) {
+    if (isIndexRewrite(rewrite) || rewrite.args[1]?.startsWith("http") === true) continue;
+    const one = uri === "" ? readRewrite(rewrite.args, path) : null;
+    if (one === null || found.stripPrefix || found.keyPrefix !== "")
+      findings.unsupported(rewrite, "write stripPrefix or keyPrefix, or a route for its paths");
+    else {
+      found = one;
+      findings.taken(rewrite, "routes[].stripPrefix and keyPrefix");
+    }
+  }
+  return found === change ? (change ?? NO_CHANGE) : found;
+}
+
+const isIndexRewrite = ({ args }: Directive): boolean =>
+  /^\^?(?:\(\.\*\))?\/\$$/.test(args[0] ?? "") && /^(?:\$1)?\/[\w.-]+$/.test(args[1] ?? "");
+
+interface Reported {
+  readonly proxyPass: Directive;
+  readonly backend: Backend;
+  readonly target: { readonly scheme: string; readonly authority: string };
+  readonly isVariable: boolean;
+  readonly scope: Scope;
+  readonly upstreams: Upstreams;
+}
+
+function reportBackend(
+  { proxyPass, backend, target, isVariable, scope, upstreams }: Reported,
+  alias: string,
+  findings: Findings,
+): void {
+  const { endpoint, region, isGuess } = backend;
+  if (isGuess)
+    findings.approximated(
+      proxyPass,
+      `${target.authority} is taken for a domain that is bound to a bucket; if it is none, take the route out, else write the bucket's name`,
+    );
+  else
+    findings.taken(
+      proxyPass,
+      `buckets.${alias}: endpoint ${endpoint}${region === undefined ? "" : `, region ${region}`}`,
+    );
+  const upstream = upstreams.get(target.authority);
+  const isName = backend.addresses.length === 0;
+  if (!isVariable && isName && !(upstream?.block ?? []).some(({ args }) => args.includes("resolve")))
+    findings.dangerous(
+      proxyPass,
+      "the name was looked up once, at the start: when OSS's addresses change, requests fail until a reload; ossgate follows them",
+    );
+  if (target.scheme === "https" && scope.one("proxy_ssl_verify")?.args[0] !== "on")
+    findings.dangerous(
+      proxyPass,
+      "OSS's certificate was not verified (proxy_ssl_verify is off by default); ossgate verifies it always",
+    );
+  if (target.scheme === "http")
+    findings.approximated(proxyPass, "plain HTTP to OSS, as it was; for TLS write tls: true or an https URL");
+  if (scope.one("client_max_body_size") === undefined)
+    findings.dangerous(
+      proxyPass,
+      "uploads beyond 1 MB were answered 413 (client_max_body_size is 1m by default); here 5 GiB pass: write limits.bodySize for less",
+    );
+  if (scope.one("proxy_max_temp_file_size")?.args[0] !== "0" && scope.one("proxy_buffering")?.args[0] !== "off")
+    findings.dangerous(
+      proxyPass,
+      "answers were stored in temporary files of up to 1 GB for slow clients (proxy_max_temp_file_size); ossgate stores none",
+    );
+}
+
+interface HostInput {
+  readonly hosts: readonly string[];
+  readonly hostHeader: string;
+  readonly scope: Scope;
+  readonly alias: string;
+  readonly backend: Backend;
+  readonly target: { readonly authority: string };
+}
+
+interface HostChoice {
+  readonly hosts: readonly string[];
+  readonly hostHeader: string;
+}
+
+/** What OSS is shown as Host, which picks the bucket there (oss-semantics §1.3). */
+function hostChoices(input: HostInput, parts: RouteParts): readonly HostChoice[] {
+  const { hosts, hostHeader, scope, backend, target } = input;
+  const { findings } = parts;
+  const directive = hostDirective(scope);
+  if (hostHeader.startsWith("$proxy_host")) {
+    findings.taken(directive, "routes[].hostHeader bucket, the default");
+    if (target.authority.split(":")[0] !== backend.hostName)
+      findings.dangerous(
+        directive ?? scope.one("proxy_pass"),
+        `OSS was sent ${target.authority} as Host, which is no bucket's; here it is sent the bucket's own`,
+      );
+    return [{ hosts, hostHeader: "bucket" }];
+  }
+  if (hostHeader === "$host") return clientHosts(input, directive, parts);
+  const literal = hostHeader.toLowerCase().replace(/:\d+$/, "");
+  if (hasVariables(hostHeader) || hostHeader === "") {
+    findings.unsupported(directive, "write hostHeader; the bucket's own is sent");
+    return [{ hosts, hostHeader: "bucket" }];
+  }
+  if (literal === backend.hostName || parseOssHost(literal) !== null) {
+    if (parseOssHost(literal)?.bucket === backend.bucket || literal === backend.hostName)
+      findings.taken(directive, "routes[].hostHeader bucket, the default");
+    else
+      findings.dangerous(
+        directive,
+        `OSS was sent ${literal}, which is another bucket's or none; here it is sent the bucket's own`,
+      );
+    return [{ hosts, hostHeader: "bucket" }];
+  }
+  if (typeof parseDomain(literal) === "string" && isDomain(literal) && parts.buckets.bind(input.alias, literal)) {
+    findings.approximated(directive, `routes[].hostHeader ${literal}, taken for a domain that is bound to the bucket`);
+    return [{ hosts, hostHeader: literal }];
+  }
+  findings.dangerous(
+    directive,
+    `OSS was sent ${literal} as Host, which it knows no bucket by; here it is sent the bucket's own`,
+  );
+  return [{ hosts, hostHeader: "bucket" }];
+}
+
+/** `Host $host`: right for domains that are bound to the bucket, and for nothing else. */
+function clientHosts(
+  { hosts, alias, backend }: HostInput,
+  directive: Directive | undefined,
+  { buckets, findings }: RouteParts,
+): readonly HostChoice[] {
+  const known = hosts.filter(
+    (host) =>
+      parseOssHost(host)?.bucket === backend.bucket ||
+      (isDomain(host) && parseOssHost(host) === null && buckets.bind(alias, host)),
+  );
+  const unknown = hosts.filter((host) => !known.includes(host));
+  const domains = known.filter((host) => parseOssHost(host) === null);
+  if (domains.length > 0)
+    findings.approximated(
+      directive,
+      `routes[].hostHeader client; ${domains.join(", ")} must be bound to the bucket at OSS, which answers 403 else`,
+    );
+  else if (known.length > 0) findings.taken(directive, "routes[].hostHeader client");
+  if (unknown.length > 0)
+    findings.dangerous(
+      directive,
+      `for ${unknown.join(", ")} OSS was sent a Host that it knows no bucket by, and answered 403 NonStandardHostForbidden; here it is sent the bucket's own (hostHeader bucket)`,
+    );
+  return [
+    { hosts: known, hostHeader: "client" },
+    { hosts: unknown, hostHeader: "bucket" },
+  ].filter((choice) => choice.hosts.length > 0);
+}
+
+interface Shared {
+  readonly body: YamlMap;
+  readonly comments: readonly string[];
+}
+
+/** What the routes of one location have in common. */
+function readShared({ scope, findLocation, path, proxyPass }: ProxiedLocation, findings: Findings): Shared {
+  const access = readAccess(scope, findings, findLocation);
+  const lost = [...access.lost];
+  const referer = readReferer(scope, findings, lost);
+  const cors = readCors(scope, findings);
+  const methods = readMethods(scope, findings, lost).filter((method) => cors === undefined || method !== "OPTIONS");
+  const { responseHeaders, hsts } = readAnswerHeaders(scope, findings);
+  const removed = readRequestHeaders(scope, findings);
+  const index = scope.through("rewrite").find(isIndexRewrite);
+  findings.approximated(index, "routes[].indexDocument, behind every path that ends at a slash");
+  if (path.difference !== null) findings.approximated(proxyPass, path.difference);
+  const why = [...new Set(lost)].join(", ");
+  return {
+    comments:
+      lost.length === 0
+        ? []
+        : [
+            `Closed: NGINX asked for more here than is taken over (${why}).`,
+            "Say in allow who may use it, and take deny out.",
+          ],
+    body: {
+      methods,
+      auth: "relay",
+      allow: access.allow,
+      satisfy: access.satisfy,
+      deny: denyOf({ ...access, lost }),
+      referer,
+      cors,
+      indexDocument: index?.args[1]?.replace(/^(?:\$1)?\//, ""),
+      limits: readLimits(scope, findings),
+      responseHeaders,
+      hsts,
+      requestHeaders: removed.length === 0 ? undefined : { remove: removed },
+    },
+  };
+}
+
+/** NGINX passes every method on; `limit_except` and `if`s take some away. */
+function readMethods(scope: Scope, findings: Findings, lost: string[]): readonly string[] {
+  const refused = new Set<string>();
+  const except = scope.one("limit_except");
+  if (except !== undefined) {
+    const isDenied = (except.block ?? []).some(({ name, args }) => name === "deny" && args[0] === "all");
+    const named = except.args.map((method) => method.toUpperCase());
+    const isPlain = isDenied && (except.block ?? []).length === 1;
+    reportBlock(except, findings, isPlain ? "routes[].methods" : null, "the other methods are refused to everybody");
+    for (const method of METHODS)
+      if (!named.includes(method) && !(method === "HEAD" && named.includes("GET"))) refused.add(method);
+  }
+  for (const [guard, condition] of conditionsOf(scope)) {
+    if (condition.kind !== "methods") continue;
+    const status = returnedStatus(guard);
+    if (status === null || status < 400)
+      reportBlock(guard, findings, null, "one route does the same for all its methods");
+    else {
+      reportBlock(guard, findings, "routes[].methods, answered 405");
+      for (const method of condition.refused) refused.add(method);
+    }
+  }
+  const methods = METHODS.filter((method) => !refused.has(method));
+  if (methods.length === 0) lost.push("methods");
+  return methods.length === 0 ? ["GET"] : methods;
+}
