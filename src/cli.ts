@@ -4,6 +4,7 @@ import { check } from "./cli/check.js";
 import { demo } from "./cli/demo.js";
 import { EXIT } from "./cli/exit-codes.js";
 import { importCors } from "./cli/import-cors.js";
+import { importNginx } from "./cli/import-nginx.js";
 import { importReferer } from "./cli/import-referer.js";
 import { reload } from "./cli/reload.js";
 import { run } from "./cli/run.js";
@@ -24,6 +25,8 @@ Usage:
   ossgate import-cors FILE    a bucket's CORS rules, OSS's XML, as YAML for a route
   ossgate import-referer FILE
                               the same of its Referer rules
+  ossgate import-nginx FILE   an NGINX configuration as one of ossgate's, with a
+                              report of what differs
   ossgate schema              the configuration's JSON Schema, or its reference
   ossgate --version
 
@@ -53,6 +56,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return sign(args);
     case "import-cors":
       return importCors(args);
+    case "import-nginx":
+      return importNginx(args);
     case "import-referer":
       return importReferer(args);
     case "schema":
