@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { parseSubjectText } from "../core/certificate-subject.js";
 import { HOP_BY_HOP } from "../core/headers.js";
 import { canonicalIp, isMetadataAddress } from "./address.js";
 import { Refusal } from "./refusal.js";
@@ -198,9 +199,13 @@ export function parseAskedHeader(text: string): string | Refusal {
 export const SUBJECT_EXPECTED =
   'the subject of a certificate such as CN=partner.example.com or O=Example/CN=partner, or "*"';
 
-/** `NAME=value`, several with `/` between; values are compared as they stand. */
+/** `NAME=value`, several with `/` between; values are compared as they stand, a backslash goes before their `/` and `=`. */
 export function parseSubject(text: string): string | Refusal {
   if (text === "*") return text;
-  const isSubject = text.split("/").every((part) => /^[A-Za-z][A-Za-z0-9.]*=[^=\p{Cc}]+$/u.test(part.trim()));
-  return isSubject ? text : new Refusal(SUBJECT_EXPECTED);
+  return parseSubjectText(text) === null ? new Refusal(SUBJECT_EXPECTED, subjectHint(text)) : text;
+}
+
+function subjectHint(text: string): string {
+  if (/,\s*[A-Za-z]+=/.test(text)) return "Write '/' between two attributes, not a comma.";
+  return /=.*=/.test(text) ? "Write a backslash before '=' and '/' in a value." : "";
 }

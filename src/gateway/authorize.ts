@@ -35,7 +35,8 @@ export function authorize(ctx: RequestContext): Denial | null | Promise<Denial |
   const denied = referer === null ? null : checkReferer(ctx);
   if (denied !== null || access === null) return denied;
   const link = signature?.kind === "signed-url" ? signature.verdict : linkVerdict(ctx, rawLink, links);
-  const facts: AccessFacts = { client: ctx.client, link, isSignatureVerified: ctx.hasVerifiedSignature };
+  const { client, clientCertificate: certificate, hasVerifiedSignature: isSignatureVerified } = ctx;
+  const facts: AccessFacts = { client, link, isSignatureVerified, certificate };
   const decision = access.decide(facts);
   if (decision !== "ask") return admit(ctx, link, decision);
   const outcome = askMembers(ctx, { login: login as CompiledLogin, access, facts });

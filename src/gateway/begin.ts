@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { type Denial, GatewayError } from "../core/errors.js";
 import { hostOf } from "../core/host.js";
 import { decodePath, splitTarget, targetProblem } from "../core/target.js";
@@ -13,9 +14,10 @@ const DIGITS = /^\d+$/;
  */
 export function begin(ctx: RequestContext): Denial | null {
   const { req } = ctx;
-  checkVersion(req.httpVersionMajor, req.httpVersionMinor);
+  checkVersion(req.httpVersion);
   const { rawHeaders } = req;
-  const { headerCount, targetSizeBytes } = ctx.gateway.limits;
+  const { headerCount, targetSizeBytes, headerSizeBytes } = ctx.gateway.limits;
+  if (req.httpVersionMajor === 2) checkSize(req, headerSizeBytes);
   if (rawHeaders.length > 2 * headerCount) {
     throw new GatewayError("HEADERS_TOO_LARGE", `The request has more than ${headerCount} header lines.`);
   }
@@ -31,9 +33,17 @@ export function begin(ctx: RequestContext): Denial | null {
   return null;
 }
 
-function checkVersion(major: number, minor: number): void {
-  if (major === 1 && (minor === 1 || minor === 0)) return;
-  throw new GatewayError("MALFORMED_REQUEST", "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+function checkVersion(version: string): void {
+  if (version === "1.1" || version === "1.0" || version === "2.0") return;
+  throw new GatewayError("MALFORMED_REQUEST", "Only HTTP/2, HTTP/1.1 and HTTP/1.0 are spoken here.");
+}
+
+/** Of HTTP/1 Node's parser counts them; of HTTP/2 it resets the stream beyond twice as many, which says nothing. */
+function checkSize({ method = "", url = "", rawHeaders }: IncomingMessage, limitBytes: number): void {
+  let sizeBytes = method.length + url.length + "  HTTP/2.0\r\n\r\n".length;
+  for (const text of rawHeaders) sizeBytes += text.length + 2;
+  if (sizeBytes <= limitBytes) return;
+  throw new GatewayError("HEADERS_TOO_LARGE", "The request line and headers are larger than limits.headerSize allows.");
 }
 
 function readHeaders(ctx: RequestContext, rawHeaders: readonly string[]): void {
@@ -140,7 +150,7 @@ function fromAbsoluteForm(rawTarget: string, rawHost: string): string {
 function checkFraming(ctx: RequestContext): void {
   const { framing, req } = ctx;
   if (framing.isChunked) {
-    if (req.httpVersionMinor === 0) {
+    if (req.httpVersion === "1.0") {
       throw new GatewayError(
         "MALFORMED_REQUEST",
         "HTTP/1.0 has no chunked encoding. Send HTTP/1.1 or a Content-Length.",

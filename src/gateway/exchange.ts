@@ -134,7 +134,7 @@ export class RequestExchange implements ExchangeSink {
 
   onInformation(status: number, rawHeaders: HeaderList): void {
     const { res, req, framing } = this.#ctx;
-    if (req.httpVersionMinor === 0 || res.headersSent) return;
+    if (req.httpVersion === "1.0" || res.headersSent) return;
     if (status === 100 && framing.expectsContinue) {
       this.#ctx.hasContinued = true;
       res.writeContinue();

@@ -35,6 +35,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     protocol: `HTTP/${req.httpVersion}`,
     requestLine: req.url === ctx.rawTarget ? undefined : requestLineOf(ctx, method, secretName),
     remoteUser: ctx.authorization === undefined ? undefined : remoteUser(ctx.authorization),
+    clientSubject: ctx.clientCertificate?.subject,
     referer: ctx.referer === undefined ? undefined : mask(ctx.referer, secretName),
     userAgent: ctx.userAgent,
     route: ctx.routeStats.route,

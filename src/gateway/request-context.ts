@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Denial, ErrorCode, GatewayError } from "../core/errors.js";
 import type { OssCredentials } from "../core/secret.js";
 import type { RequestLimits } from "../limits/request-limits.js";
+import type { ClientCertificate } from "../policy/client-certificate.js";
 import type { FindClientIp } from "../policy/client-ip.js";
 import type { Clients } from "../policy/clients.js";
 import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compiled-route.js";
@@ -14,6 +15,7 @@ import type { RouteStats, Stats } from "../telemetry/stats.js";
 import type { Exchange, UpstreamRequest } from "../transport/exchange.js";
 import type { AddressPool } from "../transport/upstream.js";
 import { clientIpOf } from "./client-address.js";
+import { certificateOf } from "./client-certificate.js";
 import type { SiteState } from "./site-state.js";
 
 /** What all requests of one listener share. */
@@ -22,6 +24,7 @@ export interface Gateway {
   readonly limits: {
     readonly headerCount: number;
     readonly targetSizeBytes: number;
+    readonly headerSizeBytes: number;
   };
   readonly stats: Stats;
   readonly accessLog: AccessLog;
@@ -106,6 +109,8 @@ export class RequestContext {
   readonly startMs: number;
   /** From the socket, or from what a trusted proxy says; final from the start. */
   readonly clientIp: string;
+  /** Of the client's connection; `null`: it has shown none that is believed. */
+  readonly clientCertificate: ClientCertificate | null;
 
   // begin
   /** Origin-form, as it is sent. */
@@ -206,6 +211,7 @@ export class RequestContext {
     this.requestId = requestId;
     this.startMs = startMs;
     this.clientIp = clientIpOf(gateway.findClientIp, req);
+    this.clientCertificate = gateway.isTls ? certificateOf(req.socket) : null;
     this.routeStats = gateway.stats.unrouted;
   }
 

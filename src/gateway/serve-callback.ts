@@ -169,7 +169,7 @@ class CallbackService implements Exchange {
   #readBody(): Promise<Buffer> {
     const { req, res, framing } = this.#ctx;
     const { maxBodyBytes } = this.#callback;
-    if (framing.expectsContinue && req.httpVersionMinor === 1) {
+    if (framing.expectsContinue && req.httpVersion !== "1.0") {
       this.#ctx.hasContinued = true;
       res.writeContinue();
     }

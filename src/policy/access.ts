@@ -1,4 +1,5 @@
 import { type Denial, ERRORS } from "../core/errors.js";
+import { type ClientCertificate, compileCertificates } from "./client-certificate.js";
 import { compileClients } from "./clients.js";
 import type { LinkVerdict } from "./link-verdict.js";
 
@@ -16,6 +17,8 @@ export interface AccessOptions {
     readonly basic: boolean;
     /** Requests that a service says yes to. */
     readonly forwardAuth: boolean;
+    /** Subjects of client certificates; empty: no member. */
+    readonly certificates: readonly string[];
   } | null;
   /** Counts only where `allow` has more than one member. */
   readonly satisfy: "any" | "all";
@@ -29,6 +32,8 @@ export interface AccessFacts {
   /** `null`: the request carries no link. What admits in place of a link stands here too. */
   readonly link: LinkVerdict | null;
   readonly isSignatureVerified: boolean;
+  /** Of the client's connection; `null`: it has shown none that is believed. */
+  readonly certificate: ClientCertificate | null;
 }
 
 /**
@@ -65,13 +70,15 @@ export interface AccessRules {
   readonly signatures: boolean;
   readonly basic: boolean;
   readonly forwardAuth: boolean;
+  readonly certificates: boolean;
   readonly satisfy: "any" | "all";
 }
 
-/** What is known of the client's address. */
+/** What is known of the client's address, and of its certificate. */
 export interface AddressFacts {
   readonly isDenied: boolean;
   readonly isListed: boolean;
+  readonly isCertified: boolean;
 }
 
 /** @throws Error for what is no CIDR */
@@ -86,18 +93,21 @@ export function compileAccess({ allow, satisfy, deny }: AccessOptions): AccessPo
     signatures: allow?.signatures ?? false,
     basic: allow?.basic ?? false,
     forwardAuth: allow?.forwardAuth ?? false,
+    certificates: allow !== null && allow.certificates.length > 0,
     satisfy,
   };
-  const about = (client: string): AddressFacts => ({
+  const certified = compileCertificates(allow?.certificates ?? []);
+  const about = (client: string, certificate: ClientCertificate | null): AddressFacts => ({
     // Who is unknown may be one of them.
     isDenied: client === "" ? denies : denied.has(client),
     isListed: listed.has(client),
+    isCertified: certified(certificate),
   });
   return {
-    early: (client) => decideEarly(rules, about(client)),
-    decide: (facts) => decideAtOnce(rules, about(facts.client), facts),
+    early: (client) => decideEarly(rules, about(client, null)),
+    decide: (facts) => decideAtOnce(rules, about(facts.client, facts.certificate), facts),
     isDecidedBy: (basic) => (basic === null) === (satisfy === "any"),
-    conclude: (facts, asked) => decideWhole(rules, about(facts.client), facts, asked),
+    conclude: (facts, asked) => decideWhole(rules, about(facts.client, facts.certificate), facts, asked),
   };
 }
 
@@ -105,7 +115,8 @@ export function compileAccess({ allow, satisfy, deny }: AccessOptions): AccessPo
 export function decideEarly(rules: AccessRules, address: AddressFacts): Denial | null {
   if (address.isDenied) return CLIENT_DENIED;
   if (rules.anyone) return null;
-  const canBeAdmittedOtherwise = rules.links || rules.signatures || rules.basic || rules.forwardAuth;
+  const canBeAdmittedOtherwise =
+    rules.links || rules.signatures || rules.basic || rules.forwardAuth || rules.certificates;
   if (canBeAdmittedOtherwise && rules.satisfy === "any") return null;
   if (rules.clients) return address.isListed ? null : CLIENT_NOT_LISTED;
   return canBeAdmittedOtherwise ? null : NOBODY;
@@ -122,7 +133,7 @@ export function decideAtOnce(rules: AccessRules, address: AddressFacts, proof: P
   if (denied !== null || rules.anyone) return denied;
   const isOneEnough = rules.satisfy === "any";
   if (isOneEnough && isAnyContent(rules, address, proof)) return null;
-  const missing = missingProof(rules, proof);
+  const missing = missingProof(rules, address, proof);
   if (!rules.basic && !rules.forwardAuth) return missing;
   return isOneEnough || missing === null ? "ask" : missing;
 }
@@ -141,7 +152,7 @@ export function decideWhole(rules: AccessRules, address: AddressFacts, proof: Pr
   const forwardAuth = rules.forwardAuth ? asked.forwardAuth : undefined;
   if (rules.satisfy === "any") {
     if (basic === null || forwardAuth === null) return null;
-    return mostHelpful(missingProof(rules, proof), basic, forwardAuth);
+    return mostHelpful(missingProof(rules, address, proof), basic, forwardAuth);
   }
   if (rules.basic && basic !== null) return basic ?? NOT_ASKED;
   return rules.forwardAuth && forwardAuth !== null ? (forwardAuth ?? NOT_ASKED) : null;
@@ -149,14 +160,16 @@ export function decideWhole(rules: AccessRules, address: AddressFacts, proof: Pr
 
 function isAnyContent(rules: AccessRules, address: AddressFacts, proof: Proof): boolean {
   if (rules.clients && address.isListed) return true;
+  if (rules.certificates && address.isCertified) return true;
   if (rules.links && proof.link?.ok === true) return true;
   return rules.signatures && proof.isSignatureVerified;
 }
 
-/** What is wrong with the link that was sent, else that one is needed, else a signature. */
-function missingProof(rules: AccessRules, proof: Proof): Denial | null {
+/** What is wrong with the link that was sent, else that one is needed, else a signature, else a certificate. */
+function missingProof(rules: AccessRules, { isCertified }: AddressFacts, proof: Proof): Denial | null {
   if (rules.links && proof.link?.ok !== true) return proof.link?.ok === false ? proof.link.denial : LINK_REQUIRED;
-  return rules.signatures && !proof.isSignatureVerified ? SIGNATURE_REQUIRED : null;
+  if (rules.signatures && !proof.isSignatureVerified) return SIGNATURE_REQUIRED;
+  return rules.certificates && !isCertified ? CERTIFICATE_REQUIRED : null;
 }
 
 /**
@@ -185,6 +198,10 @@ const NOT_ASKED = denial("CLIENT_NOT_ALLOWED", "Who may use this route was not f
 const SIGNATURE_REQUIRED = denial(
   "CLIENT_NOT_ALLOWED",
   "This route takes requests that are signed with OSS credentials it knows. Sign the request.",
+);
+const CERTIFICATE_REQUIRED = denial(
+  "CLIENT_NOT_ALLOWED",
+  "This route takes clients that show a certificate it knows. Connect with one.",
 );
 const LINK_REQUIRED = denial(
   "LINK_REQUIRED",

@@ -15,9 +15,9 @@ export function compileRouteAccess({ allow, deny, satisfy }: RouteConfig): Acces
   return compileAccess({ allow: members, satisfy, deny });
 }
 
-function membersOf({ anyone, clients, links, signatures, basic, forwardAuth }: AllowConfig) {
+function membersOf({ anyone, clients, links, signatures, basic, forwardAuth, certificates }: AllowConfig) {
   const asking = { basic: basic !== null, forwardAuth: forwardAuth !== null };
-  return { anyone, clients, links: links !== null, signatures, ...asking };
+  return { anyone, clients, links: links !== null, signatures, certificates, ...asking };
 }
 
 /** @param where the route's place in the configuration, `routes[2]` */

@@ -1,16 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { LimitsConfig, ListenAddress } from "../config/gateway-config.js";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { peerOf, tellPeer } from "../gateway/client-address.js";
+import { tellCertificate } from "../gateway/client-certificate.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
 import { type Clients, canonicalClient } from "../policy/clients.js";
 import { type Door, type Doors, OWN_DOORS } from "./doors.js";
 import { areSameReadLimits, HttpReader } from "./http-reader.js";
+import { Http2Reader } from "./http2-reader.js";
 import { takeProxyHeader } from "./proxy-protocol.js";
 import { parserRefusal, refuseConnection } from "./refusals.js";
+import type { ListenerTls } from "./tls.js";
 
 /** What a listener serves by; a reload changes it as a whole. */
 export interface ListenerTerms {
@@ -18,6 +22,8 @@ export interface ListenerTerms {
   readonly limits: LimitsConfig;
   /** Peers whose connections must begin with a PROXY header; `null`: nobody's do. */
   readonly proxyHeaderFrom: Clients | null;
+  /** The listener's own from then on, which it closes; `null`: plain HTTP. */
+  readonly tls?: ListenerTls | null;
   readonly gateway: ListenerGateway;
 }
 
@@ -64,7 +70,9 @@ export class Listener {
   #gateway: Gateway;
   #reader: HttpReader;
   #isDraining = false;
+  /** Of a connection with TLS both sockets, the accepted one and the one that is read. */
   readonly #connections = new Map<Socket, Connection>();
+  readonly #http2 = new Set<Http2Reader>();
   /** One too many; they get an answer and end. */
   readonly #refused = new Set<Socket>();
   /** Accepted, while the listener is not open. */
@@ -76,6 +84,7 @@ export class Listener {
     this.#terms = terms;
     this.#gateway = this.#withDraining(terms.gateway);
     this.#reader = this.#createReader(terms.limits);
+    this.#serveTls(terms);
   }
 
   get name(): string {
@@ -114,6 +123,8 @@ export class Listener {
    * begins with a PROXY header) changes for new ones.
    */
   change(terms: ListenerTerms): void {
+    if (terms.tls !== this.#terms.tls) this.#terms.tls?.close();
+    this.#serveTls(terms);
     this.#terms = terms;
     this.#gateway = this.#withDraining(terms.gateway);
     if (areSameReadLimits(this.#reader.limits, terms.limits)) return;
@@ -130,7 +141,11 @@ export class Listener {
     this.#isDraining = true;
     for (const socket of this.#held ?? []) socket.destroy();
     this.#door?.close();
-    return this.#connectionsGone().then(() => this.#reader.retire());
+    for (const reader of this.#http2) reader.goAway();
+    return this.#connectionsGone().then(() => {
+      this.#reader.retire();
+      this.#terms.tls?.close();
+    });
   }
 
   /** Ends every connection now; resolves when the requests on them have ended too, and are in the log. */
@@ -175,6 +190,11 @@ export class Listener {
     }
     if (stats.openConnections >= limit) {
       stats.connectionsRefused += 1;
+      // A handshake to say so would cost what there is no room for.
+      if (this.#terms.tls != null) {
+        socket.destroy();
+        return;
+      }
       this.#refused.add(socket);
       socket.on("close", () => this.#refused.delete(socket));
       const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
@@ -183,7 +203,48 @@ export class Listener {
     }
     this.#track(socket);
     if (this.#mustNamePeer(socket)) this.#readBehindProxyHeader(socket);
-    else this.#reader.read(socket);
+    else this.#read(socket);
+  }
+
+  #read(socket: Socket): void {
+    const { tls = null } = this.#terms;
+    if (tls === null) this.#reader.read(socket);
+    else tls.accept(socket);
+  }
+
+  #serveTls({ tls }: ListenerTerms): void {
+    tls?.serve({ onSecure: (socket, raw) => this.#onSecure(socket, raw, tls) });
+  }
+
+  /** The handshake is through; what is below it is counted already. */
+  #onSecure(socket: TLSSocket, raw: Socket, tls: ListenerTls): void {
+    if (!this.#connections.has(raw)) {
+      socket.destroy();
+      return;
+    }
+    tellPeer(socket, peerOf(raw));
+    if (tls.asksForCertificates) tellCertificate(socket);
+    if (socket.alpnProtocol === "h2") this.#readHttp2(socket);
+    else {
+      this.#follow(socket);
+      this.#reader.read(socket);
+    }
+  }
+
+  #readHttp2(socket: TLSSocket): void {
+    const reader = new Http2Reader({
+      socket,
+      peer: peerOf(socket),
+      limits: this.#terms.limits,
+      onRequest: (req, res, onClose) => handleRequest(this.#gateway, req, res, onClose),
+      onAbuse: () => {
+        const fields = { listener: this.name, peer: peerOf(socket) };
+        this.#gateway.log.debug(fields, "a client resets its HTTP/2 streams too often; its connection is closed");
+      },
+    });
+    this.#http2.add(reader);
+    socket.on("close", () => this.#http2.delete(reader));
+    if (this.#isDraining) reader.goAway();
   }
 
   /** Some of what it sends may be read, and is kept for {@link open}. */
@@ -207,7 +268,7 @@ export class Listener {
     takeProxyHeader(socket, limits.headerTimeoutMs, {
       onSource: (source) => {
         if (source !== null) tellPeer(socket, source);
-        this.#reader.read(socket);
+        this.#read(socket);
         socket.resume();
       },
       onNone: (reason) => {
@@ -219,12 +280,18 @@ export class Listener {
 
   #track(socket: Socket): void {
     const { stats } = this.#gateway;
-    const connection: Connection = { running: null, waiting: [], isBroken: false };
     stats.openConnections += 1;
+    this.#follow(socket);
+    socket.on("close", () => {
+      stats.openConnections -= 1;
+    });
+  }
+
+  #follow(socket: Socket): void {
+    const connection: Connection = { running: null, waiting: [], isBroken: false };
     this.#connections.set(socket, connection);
     socket.on("end", () => connection.running?.onClientHalfClosed());
     socket.on("close", () => {
-      stats.openConnections -= 1;
       connection.waiting.length = 0;
       this.#connections.delete(socket);
     });

@@ -11,6 +11,8 @@ export interface AccessEntry {
   readonly requestLine?: string | undefined;
   /** The name of a Basic `Authorization`, whether or not it opened anything. */
   readonly remoteUser?: string | undefined;
+  /** Of the certificate that the client showed, `CN=partner.example.com,O=Example Ltd`. */
+  readonly clientSubject?: string | undefined;
   readonly referer?: string | undefined;
   readonly userAgent?: string | undefined;
   readonly route: string;

@@ -48,6 +48,7 @@ function sync(parent, items, keyOf, make, fill) {
 const NONE = "–";
 
 function digits(value) {
+  if (Number.isInteger(value)) return String(value);
   if (value >= 100) return String(Math.round(value));
   return value >= 10 ? value.toFixed(1) : value.toFixed(2).replace(/\.?0+$/, "");
 }
@@ -258,6 +259,7 @@ const CHARTS = [
 ];
 
 const plots = new Map();
+const LEGEND_PX = 28;
 
 function makePlot({ id, format, lines }) {
   const place = byId(id);
@@ -271,7 +273,7 @@ function makePlot({ id, format, lines }) {
   return new uPlot(
     {
       width: place.clientWidth,
-      height: place.clientHeight - 26,
+      height: place.clientHeight - LEGEND_PX,
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "status" } },
       legend: { live: true },
       scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
@@ -320,11 +322,17 @@ function showCharts() {
     const plot = plots.get(chart.id);
     if (plot === undefined) plots.set(chart.id, makePlot(chart));
     else plot.setData(chartData(chart.lines));
+    showLatest(plots.get(chart.id));
     const last = chart.lines.map(([name, label]) => `${label} ${chart.format(known.series[name]?.at(-1) ?? null)}`);
     const place = byId(chart.id);
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", `Chart of the last 15 minutes; now: ${last.join(", ")}`);
   }
+}
+
+/** Where nobody points at a place, the legend tells of the last one. */
+function showLatest(plot) {
+  if (plot.cursor.idx == null) plot.setLegend({ idx: known.kept - 1 }, false);
 }
 
 function redrawCharts() {
@@ -487,16 +495,17 @@ function keysOf({ credentials, certificates, nowMs }) {
     level: isValid ? "good" : "bad",
     sub: "credentials",
   }));
-  const ofCertificates = certificates.map(({ listener, name, notAfterMs }) => {
+  const ofCertificates = certificates.map(({ listener, name, notAfterMs, problem }) => {
     const days = (notAfterMs - nowMs) / 86_400_000;
     const level = days < BAD_DAYS ? "bad" : days < WARN_DAYS ? "warn" : "good";
     const state = days < 0 ? "expired" : `${span(notAfterMs - nowMs)} left`;
+    const sub = [`certificate of listener ${listener}, until ${dayAndTime(notAfterMs)}`, problem ?? ""];
     return {
       key: `certificate/${listener}/${name}`,
       title: name,
       state,
-      level,
-      sub: `certificate of listener ${listener}, until ${dayAndTime(notAfterMs)}`,
+      level: problem && level === "good" ? "warn" : level,
+      sub: sub.filter(Boolean).join(" · "),
     };
   });
   return [...ofCredentials, ...ofCertificates];

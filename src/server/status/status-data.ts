@@ -10,7 +10,7 @@ import {
   type ProcessReport,
 } from "../../telemetry/process-report.js";
 import type { Stats } from "../../telemetry/stats.js";
-import type { AdminSource } from "../admin-source.js";
+import type { AdminSource, AdminState } from "../admin-source.js";
 
 const SHOWN_EVENTS = 50;
 const SHOWN_ROUTES = 200;
@@ -35,7 +35,7 @@ export function statusData(source: AdminSource, reports: readonly ProcessReport[
     bootMs: Math.round(performance.timeOrigin),
     nowMs: Date.now(),
     version,
-    state,
+    state: stateOf(state),
     problems: state.isDraining ? ["shutting down"] : mergeProblems(reports),
     points: {
       first: history.firstSlot(since),
@@ -71,6 +71,12 @@ export function statusData(source: AdminSource, reports: readonly ProcessReport[
     quotas: quotasOf(stats),
     events: stats.recent.latest(SHOWN_EVENTS),
   };
+}
+
+/** The whole state may hold more than is shown. */
+function stateOf(state: AdminState): AdminState {
+  const { generation, workersWanted, workersServing, isDraining, lastReload, configLoadedAtMs } = state;
+  return { generation, workersWanted, workersServing, isDraining, lastReload, configLoadedAtMs };
 }
 
 /** The routes of the configuration in its order, then what no route took. */

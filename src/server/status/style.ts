@@ -46,9 +46,10 @@ svg.spark path.area { fill: var(--fill); stroke: none; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
 figure { margin: 0; padding: 12px 12px 6px; min-width: 0; }
 figcaption { font-size: 13px; font-weight: 600; margin: 0 2px 4px; }
-.chart { height: 212px; overflow: hidden; }
-.u-legend { font-size: 12px; color: var(--quiet); text-align: left; }
-.u-legend .u-value { min-width: 5.5em; display: inline-block; }
+.chart { height: 216px; overflow: hidden; }
+.chart .u-legend { font-size: 12.5px; color: var(--quiet); text-align: left; line-height: 24px; padding-left: 6px; white-space: nowrap; }
+.chart .u-legend th { font-weight: 500; } .chart .u-legend .u-marker { border-radius: 3px; }
+.chart .u-legend .u-value { min-width: 5.4em; display: inline-block; color: var(--text); }
 .scope { font-size: 13px; color: var(--quiet); }
 button { font: inherit; font-size: 13px; color: var(--accent); background: none; border: 1px solid var(--line); border-radius: 6px; padding: 1px 8px; cursor: pointer; }
 button.name { border: 0; padding: 0; font-size: 15px; font-weight: 600; text-align: left; color: var(--text); text-decoration: underline; text-decoration-color: var(--line); text-underline-offset: 3px; overflow-wrap: anywhere; }
@@ -56,9 +57,9 @@ button.name:hover { color: var(--accent); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
 a { color: var(--accent); }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th { text-align: left; font-size: 12px; font-weight: 550; color: var(--quiet); padding: 8px 12px; white-space: nowrap; }
-td { border-top: 1px solid var(--line); padding: 8px 12px; vertical-align: top; }
+.cards, .events { border-collapse: collapse; width: 100%; }
+.cards th, .events th { text-align: left; font-size: 12px; font-weight: 550; color: var(--quiet); padding: 8px 12px; white-space: nowrap; }
+.cards td, .events td { border-top: 1px solid var(--line); padding: 8px 12px; vertical-align: top; }
 td.num, th.num { text-align: right; white-space: nowrap; }
 td.graph { width: 170px; min-width: 120px; padding-top: 6px; padding-bottom: 6px; }
 tr[aria-selected=true] td { background: var(--fill); }
@@ -85,7 +86,7 @@ tr[aria-selected=true] td { background: var(--fill); }
 .events td { font-size: 14px; }
 .events .when { white-space: nowrap; }
 .mono { font: 12.5px/1.5 ui-monospace, SFMono-Regular, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-.code { font-weight: 600; overflow-wrap: anywhere; }
+.code { font-weight: 600; } .code + .sub { overflow-wrap: normal; white-space: nowrap; font-size: 12px; }
 .empty { padding: 4px 2px; }
 footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; }
 .is-lost main { opacity: .45; }
@@ -98,8 +99,8 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .banner { margin-left: 12px; margin-right: 12px; }
   .clock { margin-left: 0; }
   .tile dd { font-size: 22px; }
-  table thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table, tbody, tr, td { display: block; width: 100%; }
+  .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
   .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px 10px; }
   .cards tr:first-child, .events tr:first-child { border-top: 0; }
   .cards td { border: 0; padding: 0; } .cards td.num { text-align: left; }

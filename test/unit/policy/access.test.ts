@@ -22,7 +22,7 @@ const links = new Map<string, LinkVerdict | null>([
 
 interface Situation {
   readonly rules: AccessRules;
-  readonly address: { readonly isDenied: boolean; readonly isListed: boolean };
+  readonly address: { readonly isDenied: boolean; readonly isListed: boolean; readonly isCertified: boolean };
   readonly link: string;
   readonly isSignatureVerified: boolean;
 }
@@ -40,12 +40,14 @@ function* allRules(): Generator<AccessRules> {
     for (const clients of booleans)
       for (const links of booleans)
         for (const signatures of booleans)
-          for (const satisfy of ["any", "all"] as const)
-            yield { anyone, clients, links, signatures, basic: false, forwardAuth: false, satisfy };
+          for (const certificates of booleans)
+            for (const satisfy of ["any", "all"] as const)
+              yield { anyone, clients, links, signatures, certificates, basic: false, forwardAuth: false, satisfy };
 }
 
 function* addresses(): Generator<Situation["address"]> {
-  for (const isDenied of booleans) for (const isListed of booleans) yield { isDenied, isListed };
+  for (const isDenied of booleans)
+    for (const isListed of booleans) for (const isCertified of booleans) yield { isDenied, isListed, isCertified };
 }
 
 /** The rule in the issue's words, written from the list of members. */
@@ -54,6 +56,7 @@ function isAdmitted({ rules, address, link, isSignatureVerified }: Situation): b
     [rules.clients, address.isListed],
     [rules.links, link === "valid"],
     [rules.signatures, isSignatureVerified],
+    [rules.certificates, address.isCertified],
   ];
   const contents = members.filter(([isThere]) => isThere).map(([, isContent]) => isContent);
   if (address.isDenied) return false;
@@ -74,8 +77,8 @@ t.test("allow, satisfy and deny admit whom they say, in every situation", (t) =>
     if (isIn) admitted += 1;
     if (isIn !== isAdmitted(situation)) t.fail(JSON.stringify(situation));
   }
-  t.equal(count, 1024);
-  t.ok(admitted > 100 && admitted < 900, `${admitted} of them are admitted`);
+  t.equal(count, 4096);
+  t.ok(admitted > 400 && admitted < 3_600, `${admitted} of them are admitted`);
   t.end();
 });
 
@@ -91,13 +94,16 @@ t.test("what is refused early would be refused by the whole, with the same words
   t.end();
 });
 
-t.test("whom no link and no signature could admit is refused early, and nobody else", (t) => {
+t.test("whom no link, no signature and no certificate could admit is refused early, and nobody else", (t) => {
   for (const rules of allRules()) {
     for (const address of addresses()) {
       const proofs = [...links.keys()].flatMap((link) =>
         booleans.map((isSignatureVerified) => ({ link, isSignatureVerified })),
       );
-      const canBeAdmitted = proofs.some((proof) => isAdmitted({ rules, address, ...proof }));
+      const mayBeCertified = booleans.map((isCertified) => ({ ...address, isCertified }));
+      const canBeAdmitted = proofs.some((proof) =>
+        mayBeCertified.some((client) => isAdmitted({ rules, address: client, ...proof })),
+      );
       const early = decideEarly(rules, address);
       t.equal(early === null, canBeAdmitted, JSON.stringify({ rules, address }));
     }
@@ -112,10 +118,12 @@ const closed: AccessRules = {
   signatures: false,
   basic: false,
   forwardAuth: false,
+  certificates: false,
   satisfy: "any",
 };
-const stranger = { isDenied: false, isListed: false };
-const listed = { isDenied: false, isListed: true };
+const stranger = { isDenied: false, isListed: false, isCertified: false };
+const listed = { ...stranger, isListed: true };
+const certified = { ...stranger, isCertified: true };
 
 const refusals: readonly (readonly [
   claim: string,
@@ -130,6 +138,15 @@ const refusals: readonly (readonly [
   ["only links, a bad one", { links: true }, stranger, "invalid", false, "LINK_INVALID"],
   ["only links, an old one", { links: true }, stranger, "expired", false, "LINK_EXPIRED"],
   ["only signatures", { signatures: true }, stranger, "none", false, "CLIENT_NOT_ALLOWED"],
+  ["only certificates", { certificates: true }, stranger, "none", false, "CLIENT_NOT_ALLOWED"],
+  [
+    "a certificate and a link, where both are needed and the link is old",
+    { certificates: true, links: true, satisfy: "all" },
+    certified,
+    "expired",
+    false,
+    "LINK_EXPIRED",
+  ],
   ["addresses or links: a link helps", { clients: true, links: true }, stranger, "none", false, "LINK_REQUIRED"],
   ["addresses or links: the old link", { clients: true, links: true }, stranger, "expired", false, "LINK_EXPIRED"],
   ["links or signatures: a link helps", { links: true, signatures: true }, stranger, "none", false, "LINK_REQUIRED"],
@@ -177,7 +194,7 @@ const refusals: readonly (readonly [
   [
     "denied, though all else is right",
     { anyone: true },
-    { isDenied: true, isListed: true },
+    { isDenied: true, isListed: true, isCertified: true },
     "valid",
     true,
     "CLIENT_NOT_ALLOWED",
@@ -200,13 +217,21 @@ t.test("an address that is not listed is told nothing of the link that it sent, 
   t.end();
 });
 
-const MEMBERS = { anyone: false, clients: [], links: false, signatures: false, basic: false, forwardAuth: false };
+const MEMBERS = {
+  anyone: false,
+  clients: [],
+  links: false,
+  signatures: false,
+  basic: false,
+  forwardAuth: false,
+  certificates: [],
+};
 
 t.test("a policy is made of addresses as the configuration writes them", (t) => {
   const allow = { ...MEMBERS, clients: ["203.0.113.0/24"], links: true };
   const policy = compileAccess({ allow, satisfy: "any", deny: { clients: ["203.0.113.66", "198.51.100.0/24"] } });
   const decided = (client: string, link: LinkVerdict | null) => {
-    const decision = policy.decide({ client, link, isSignatureVerified: false });
+    const decision = policy.decide({ client, link, isSignatureVerified: false, certificate: null });
     return decision === "ask" ? decision : decision?.code;
   };
   t.equal(decided("203.0.113.1", null), undefined, "a listed address");
@@ -222,7 +247,7 @@ t.test("a policy is made of addresses as the configuration writes them", (t) => 
 t.test("a route that says nothing is open but to those whom it denies", (t) => {
   const policy = compileAccess({ allow: null, satisfy: "any", deny: { clients: ["192.0.2.0/24"] } });
   t.equal(policy.early("203.0.113.1"), null);
-  t.equal(policy.decide({ client: "203.0.113.1", link: null, isSignatureVerified: false }), null);
+  t.equal(policy.decide({ client: "203.0.113.1", link: null, isSignatureVerified: false, certificate: null }), null);
   t.equal(policy.early("192.0.2.1")?.code, "CLIENT_NOT_ALLOWED");
   t.end();
 });
@@ -272,6 +297,7 @@ function isAdmittedAfterAsking(situation: AskedSituation): boolean {
     [rules.clients, address.isListed],
     [rules.links, link === "valid"],
     [rules.signatures, isSignatureVerified],
+    [rules.certificates, address.isCertified],
     [rules.basic, asked.basic === null],
     [rules.forwardAuth, asked.forwardAuth === null],
   ];
@@ -310,8 +336,8 @@ t.test("with passwords and a service, allow and satisfy admit whom they say, in 
     if (isIn) admitted += 1;
     if (isIn !== isAdmittedAfterAsking(situation)) t.fail(JSON.stringify(situation));
   }
-  t.equal(count, 61_440);
-  t.ok(admitted > 10_000 && admitted < 50_000, `${admitted} of them are admitted`);
+  t.equal(count, 245_760);
+  t.ok(admitted > 40_000 && admitted < 200_000, `${admitted} of them are admitted`);
   t.end();
 });
 
@@ -321,7 +347,7 @@ t.test("nobody is asked about a request that what is known at once admits or ref
     const { whoWasAsked } = decideInOrder(situation);
     if (whoWasAsked === "") continue;
     const without = { ...rules, basic: false, forwardAuth: false };
-    const hasOthers = rules.clients || rules.links || rules.signatures;
+    const hasOthers = rules.clients || rules.links || rules.signatures || rules.certificates;
     const atOnce = decide({ ...situation, rules: without });
     const isOpen = rules.satisfy === "any" ? atOnce !== null : atOnce === null || !hasOthers;
     if (!isOpen || address.isDenied || rules.anyone) t.fail(JSON.stringify(situation));
@@ -461,7 +487,7 @@ t.test("a policy asks after what is known at once, and stops when one answer dec
   const deny = { clients: [] };
   const allow = { ...MEMBERS, clients: ["203.0.113.0/24"], basic: true, forwardAuth: true };
   const any = compileAccess({ allow, satisfy: "any", deny });
-  const facts = { client: "192.0.2.1", link: null, isSignatureVerified: false };
+  const facts = { client: "192.0.2.1", link: null, isSignatureVerified: false, certificate: null };
   t.equal(any.early(facts.client), null);
   t.equal(any.decide(facts), "ask");
   t.equal(any.decide({ ...facts, client: "203.0.113.1" }), null);

@@ -1,0 +1,136 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import type { LimitsConfig } from "../config/gateway-config.js";
+import type { RunningRequest } from "../gateway/handler.js";
+import { readHttp2Head } from "./http2-head.js";
+import { Http2Request } from "./http2-request.js";
+import { Http2Response } from "./http2-response.js";
+import { Http2StreamSocket } from "./http2-socket.js";
+
+export type Http2Limits = Pick<
+  LimitsConfig,
+  "headerSizeBytes" | "headerCount" | "headerTimeoutMs" | "clientIdleTimeoutMs"
+>;
+
+/** One connection that speaks HTTP/2. */
+export interface Http2Connection {
+  readonly socket: TLSSocket;
+  /** The client's address, as the connection or a believed PROXY header says. */
+  readonly peer: string;
+  readonly limits: Http2Limits;
+  /** @param onClose told when nothing of the request is left */
+  onRequest(req: IncomingMessage, res: ServerResponse, onClose: () => void): RunningRequest;
+  /** The client has opened and reset more streams than anybody needs to; the connection is closed. */
+  onAbuse(): void;
+}
+
+/** Streams of one connection at a time, as NGINX has it. */
+const MAX_STREAMS = 100;
+/** Of an upload, unread, per stream: what a client may send ahead, and so the most that is held of a body. */
+const STREAM_WINDOW_BYTES = 256 * 1024;
+const SESSION_WINDOW_BYTES = 1024 * 1024;
+/** Crumbs of cookies, and pseudo-headers, which are no lines of HTTP/1.1's. */
+const MORE_PAIRS = 128;
+/** What Node counts for each pair besides its bytes (RFC 9113 §6.5.2). */
+const PAIR_BYTES = 32;
+
+/**
+ * Streams that a client may reset before their answer is through (CVE-2023-44487): each costs it nothing, and us a request
+ * to OSS. A browser that leaves a page of pictures resets some dozens.
+ */
+const RESETS_AT_ONCE = 200;
+const RESETS_PER_SECOND = 20;
+
+/** How long a client may take to answer the ping that tells when it has heard that we go away. */
+const GOAWAY_HEARD_MS = 2_000;
+const LAST_STREAM_ID = 2 ** 31 - 1;
+
+/** Serves the streams of one connection until it ends. */
+export class Http2Reader {
+  readonly #connection: Http2Connection;
+  readonly #session: ServerHttp2Session;
+  #openStreams = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #resetsLeft = RESETS_AT_ONCE;
+  #resetsCountedMs = performance.now();
+  #isGoingAway = false;
+
+  constructor(connection: Http2Connection) {
+    this.#connection = connection;
+    const { limits, socket } = connection;
+    const session: ServerHttp2Session = performServerHandshake(socket, {
+      maxHeaderListPairs: limits.headerCount + MORE_PAIRS,
+      settings: {
+        maxConcurrentStreams: MAX_STREAMS,
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxHeaderListSize: 2 * limits.headerSizeBytes + PAIR_BYTES * (limits.headerCount + MORE_PAIRS),
+        enablePush: false,
+      },
+    });
+    this.#session = session;
+    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+    session.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: unknown) => {
+      this.#onStream(stream, headers, raw as readonly string[]);
+    });
+    session.on("error", () => session.destroy());
+    session.on("close", () => clearTimeout(this.#idleTimer));
+    this.#closeWhenIdle(limits.headerTimeoutMs);
+  }
+
+  /**
+   * Tells the client that this connection takes no new requests, and closes it behind those that are open. What the client
+   * sends before it has heard that is served (RFC 9113 §6.8).
+   */
+  goAway(): void {
+    const session = this.#session;
+    if (this.#isGoingAway || session.destroyed || session.closed) return;
+    this.#isGoingAway = true;
+    const close = (): void => {
+      clearTimeout(timer);
+      if (!session.destroyed) session.close();
+    };
+    const timer = setTimeout(close, GOAWAY_HEARD_MS).unref();
+    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
+    session.ping(close);
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+    const { peer, limits, socket, onRequest } = this.#connection;
+    clearTimeout(this.#idleTimer);
+    this.#openStreams += 1;
+    const head = readHttp2Head(rawHeaders, !stream.endAfterHeaders);
+    const about = { remoteAddress: peer, servername: socket.servername ?? false, timeout: limits.clientIdleTimeoutMs };
+    const place = new Http2StreamSocket(stream, about);
+    const req = new Http2Request(stream, head, headers, place);
+    const res = new Http2Response(stream, req, place);
+    res.on("close", () => this.#onStreamClosed(res));
+    const running = onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, () => {});
+    if (!stream.destroyed) stream.setTimeout(limits.clientIdleTimeoutMs, () => running.onClientIdle());
+  }
+
+  #onStreamClosed(res: Http2Response): void {
+    this.#openStreams -= 1;
+    const isReset = !res.writableFinished && !res.isBrokenOff && !this.#session.destroyed;
+    if (isReset && !this.#takeReset()) {
+      this.#connection.onAbuse();
+      this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    if (this.#openStreams === 0) this.#closeWhenIdle(this.#connection.limits.clientIdleTimeoutMs);
+  }
+
+  /** Pings do not count: a connection is for requests. */
+  #closeWhenIdle(afterMs: number): void {
+    clearTimeout(this.#idleTimer);
+    if (this.#session.destroyed) return;
+    this.#idleTimer = setTimeout(() => this.#session.close(), afterMs);
+  }
+
+  #takeReset(): boolean {
+    const nowMs = performance.now();
+    const earned = ((nowMs - this.#resetsCountedMs) / 1_000) * RESETS_PER_SECOND;
+    this.#resetsLeft = Math.min(RESETS_AT_ONCE, this.#resetsLeft + earned) - 1;
+    this.#resetsCountedMs = nowMs;
+    return this.#resetsLeft >= 0;
+  }
+}

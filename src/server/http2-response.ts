@@ -1,0 +1,127 @@
+import { EventEmitter } from "node:events";
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Http2StreamSocket } from "./http2-socket.js";
+
+/** RFC 9113 §8.2.2: they are about a connection of HTTP/1.1's. */
+const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+]);
+
+/** What is to be known of the request. */
+interface RequestFacts {
+  readonly method: string;
+  /** Whether all of it has come. */
+  readonly complete: boolean;
+}
+
+/** A stream's answer, with what the gateway does to a `ServerResponse`. Emits `drain` and, once, `close`. */
+export class Http2Response extends EventEmitter {
+  /** Has no meaning here: other streams go on. */
+  shouldKeepAlive = true;
+  /** A stream that is reset shows that its answer is cut off, as a missing last chunk does. */
+  readonly chunkedEncoding = true;
+  readonly socket: Http2StreamSocket;
+  headersSent = false;
+  /** All has been handed over. */
+  writableEnded = false;
+  /** This side has broken the stream off. */
+  isBrokenOff = false;
+  readonly #stream: ServerHttp2Stream;
+  readonly #request: RequestFacts;
+  #hasBody = true;
+
+  constructor(stream: ServerHttp2Stream, request: RequestFacts, socket: Http2StreamSocket) {
+    super();
+    this.#stream = stream;
+    this.#request = request;
+    this.socket = socket;
+    stream.on("drain", () => this.emit("drain"));
+    stream.on("close", () => this.emit("close"));
+    // What breaks a stream is told by its close.
+    stream.on("error", () => {});
+  }
+
+  /** All of the answer has gone out to the connection. */
+  get writableFinished(): boolean {
+    return this.writableEnded && (!this.#hasBody || this.#stream.writableFinished);
+  }
+
+  get finished(): boolean {
+    return this.writableEnded;
+  }
+
+  /** @throws TypeError for a head that HTTP/2 has no way to say */
+  writeHead(status: number, textOrLines: string | readonly string[], lines: readonly string[] = []): this {
+    const stream = this.#stream;
+    const headers = headersOf(status, typeof textOrLines === "string" ? lines : textOrLines);
+    this.#hasBody = this.#request.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+    if (!stream.destroyed && !stream.closed) stream.respond(headers, { endStream: !this.#hasBody });
+    this.headersSent = true;
+    return this;
+  }
+
+  write(chunk: Buffer | string): boolean {
+    if (chunk.length === 0 || !this.#hasBody || this.#stream.destroyed || this.#stream.closed) return true;
+    return this.#stream.write(chunk);
+  }
+
+  end(chunk?: Buffer | string): this {
+    if (this.writableEnded) return this;
+    this.writableEnded = true;
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return this;
+    if (this.#hasBody) {
+      if (chunk === undefined || chunk.length === 0) stream.end();
+      else stream.end(chunk);
+    }
+    if (this.#request.complete) return this;
+    // RFC 9113 §8.1: the client need not send the rest, and learns it once it has the whole answer.
+    const stopSending = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
+    if (stream.writableFinished) stopSending();
+    else stream.once("finish", stopSending);
+    return this;
+  }
+
+  /** Ends the stream such that the client does not take what it has for all. */
+  destroy(): this {
+    this.isBrokenOff = true;
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return this;
+  }
+
+  writeContinue(): void {
+    this.#inform({ ":status": 100 });
+  }
+
+  writeProcessing(): void {
+    this.#inform({ ":status": 102 });
+  }
+
+  writeEarlyHints({ link }: { readonly link: readonly string[] }): void {
+    this.#inform({ ":status": 103, link: [...link] });
+  }
+
+  #inform(headers: OutgoingHttpHeaders): void {
+    if (!this.headersSent && !this.#stream.destroyed && !this.#stream.closed) this.#stream.additionalHeaders(headers);
+  }
+}
+
+function headersOf(status: number, lines: readonly string[]): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = Object.create(null) as OutgoingHttpHeaders;
+  headers[":status"] = status;
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = (lines[i] as string).toLowerCase();
+    const value = lines[i + 1] as string;
+    if (OF_CONNECTIONS.has(name)) continue;
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else headers[name] = [String(before), value];
+  }
+  return headers;
+}
