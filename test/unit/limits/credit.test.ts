@@ -123,7 +123,8 @@ t.test("however load spreads over workers, the whole budget is used and never mo
         if (over > 1e-3) throw new Error(`${over} too many`);
         const due = 10 * rate;
         const found = passedBetween(world.passed, 1000, 11_000);
-        if (found < Math.floor(0.95 * due)) throw new Error(`${found} of ${due} in ten seconds`);
+        // Where few pass, the credit of one that asks no more is still to be paid: one request for each sharer.
+        if (found < Math.min(Math.floor(0.95 * due), due - workers)) throw new Error(`${found} of ${due} in ten seconds`);
         return true;
       },
     ),
