@@ -1,6 +1,7 @@
 import { readConfig } from "../../src/config/read-config.js";
 import { createEmulator, type Emulator } from "../../src/emulator/index.js";
 import { GatewayProcess } from "../../src/process/gateway-process.js";
+import type { ReloadOutcome } from "../../src/server/admin-source.js";
 import type { AccessEntry } from "../../src/telemetry/access-log.js";
 import { createLog } from "../../src/telemetry/log.js";
 
@@ -20,6 +21,8 @@ export interface TestGateway {
   readonly accessLog: readonly AccessEntry[];
   /** Resolves with the first entry, past or coming, that the predicate takes. */
   logged(predicate: (entry: AccessEntry) => boolean): Promise<AccessEntry>;
+  /** Takes the text of another configuration file; what it says of the log is left as it was. */
+  reload(yaml: string): Promise<ReloadOutcome>;
   /** The metrics page. */
   metrics(): Promise<string>;
   /** The value of one metric line, `name{labels}` as it is printed; 0 when it is not there. */
@@ -33,12 +36,14 @@ export interface TestGateway {
 export async function startGateway(t: Teardown, yaml: string): Promise<TestGateway> {
   const result = readConfig(yaml, "test.yaml");
   if (!result.ok) throw new Error(result.problems.map((problem) => JSON.stringify(problem)).join("\n"));
+  let text = yaml;
   const entries: AccessEntry[] = [];
   const waiting = new Set<(entry: AccessEntry) => void>();
   const gateway = new GatewayProcess({
     config: result.config,
     version: "0.0.0-test",
     log: createLog("silent"),
+    reloadFrom: async () => readConfig(text, "test.yaml"),
     accessLog: {
       write(entry) {
         entries.push(entry);
@@ -69,6 +74,10 @@ export async function startGateway(t: Teardown, yaml: string): Promise<TestGatew
         if (past !== undefined) resolve(past);
         else waiting.add(look);
       }),
+    reload(next) {
+      text = next;
+      return gateway.reload();
+    },
     metrics,
     metric: async (nameAndLabels) => {
       const line = (await metrics()).split("\n").find((text) => text.startsWith(`${nameAndLabels} `));
