@@ -10,6 +10,7 @@ const CLI = fileURLToPath(new URL("../../../src/cli.ts", import.meta.url));
 /** The real program in a process of its own, run on a configuration; it ends with the test. */
 export class Program {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly configFile: string;
   /** The exit status, or the signal that ended it. */
   readonly exited: Promise<number | string>;
   #stdout = "";
@@ -17,13 +18,10 @@ export class Program {
   readonly #waiting = new Set<() => void>();
 
   constructor(t: Test, config: string) {
-    this.child = spawn(
-      process.execPath,
-      ["--import=tsx", CLI, "run", "--config", join(t.testdir({ "ossgate.yaml": config }), "ossgate.yaml")],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    this.configFile = join(t.testdir({ "ossgate.yaml": config }), "ossgate.yaml");
+    this.child = spawn(process.execPath, ["--import=tsx", CLI, "run", "--config", this.configFile], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.child.stdout.on("data", (chunk: Buffer) => {
       this.#stdout += chunk.toString();
       this.#look();
