@@ -61,8 +61,14 @@ export class HistoryTrack {
   readonly #closed = new Float64Array(WIDTH);
   #closedMs = 0;
 
-  constructor(slots: number) {
+  /** @param sinceMs since when there was nothing, monotonic; `null`: what the first sample says was before */
+  constructor(slots: number, sinceMs: number | null) {
     this.#slots = slots;
+    if (sinceMs !== null) {
+      this.#timesMs[0] = sinceMs;
+      this.#closedMs = sinceMs;
+      this.#count = 1;
+    }
     this.#series = Object.fromEntries(
       SERIES.map((name) => [name, new Float64Array(slots).fill(Number.NaN)]),
     ) as unknown as Record<SeriesName, Float64Array>;

@@ -17,12 +17,14 @@ export type Points = readonly (number | null)[];
  */
 export class History {
   readonly #stats: Stats;
-  readonly #whole = new HistoryTrack(SLOTS);
+  readonly #whole = new HistoryTrack(SLOTS, null);
   readonly #routes = new Map<string, HistoryTrack>();
   readonly #originMs: number;
   /** Monotonic milliseconds at which the slot that is not over yet began. */
   #slotStartMs: number;
   #slot = 0;
+  /** Monotonic milliseconds of the last sample; `null` before the first. */
+  #sampledMs: number | null = null;
 
   /**
    * @param nowMs monotonic milliseconds
@@ -96,13 +98,15 @@ export class History {
       this.#sampleRoute(name, stats, nowMs);
     }
     this.#whole.end();
+    this.#sampledMs = nowMs;
   }
 
   #sampleRoute(name: string, stats: RouteStats, nowMs: number): void {
     let track = this.#routes.get(name);
     if (track === undefined) {
       if (this.#routes.size >= MAX_ROUTES) return;
-      track = new HistoryTrack(SLOTS);
+      // The counters of a route begin at 0 when it is first heard of.
+      track = new HistoryTrack(SLOTS, this.#sampledMs);
       this.#routes.set(name, track);
     }
     track.begin(nowMs);

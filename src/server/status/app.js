@@ -91,7 +91,8 @@ function span(ms) {
 }
 
 const plural = (amount, noun) => `${amount} ${noun}${amount === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
-const time = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const time = (ms) =>
+  new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const dayAndTime = (ms) => new Date(ms).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
 
 // What is known
@@ -286,7 +287,7 @@ function makePlot({ id, format, lines }) {
             [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
           ],
         },
-        { ...axis, size: 74, space: 34, values: (_, ticks) => ticks.map(format) },
+        { ...axis, size: 70, space: 34, values: (_, ticks) => ticks.map(format) },
       ],
       series: [
         { label: "Time", value: (_, at) => (at == null ? NONE : time(at * 1000)) },

@@ -48,6 +48,7 @@ figure { margin: 0; padding: 12px 12px 6px; min-width: 0; }
 figcaption { font-size: 13px; font-weight: 600; margin: 0 2px 4px; }
 .chart { height: 216px; overflow: hidden; }
 .chart .u-legend { font-size: 12.5px; color: var(--quiet); text-align: left; line-height: 24px; padding-left: 6px; white-space: nowrap; }
+.chart .u-legend .u-series:first-child { display: none; }
 .chart .u-legend th { font-weight: 500; } .chart .u-legend .u-marker { border-radius: 3px; }
 .chart .u-legend .u-value { min-width: 5.4em; display: inline-block; color: var(--text); }
 .scope { font-size: 13px; color: var(--quiet); }
@@ -64,7 +65,7 @@ td.num, th.num { text-align: right; white-space: nowrap; }
 td.graph { width: 170px; min-width: 120px; padding-top: 6px; padding-bottom: 6px; }
 tr[aria-selected=true] td { background: var(--fill); }
 .sub { display: block; color: var(--quiet); font-size: 13px; overflow-wrap: anywhere; }
-.columns { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 16px; align-items: start; }
+.columns { columns: 2; column-gap: 16px; } .columns section { break-inside: avoid; }
 .list { list-style: none; margin: 0; padding: 0; }
 .list li { padding: 9px 14px; border-top: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
 .list li:first-child { border-top: 0; }
@@ -92,7 +93,7 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
 .is-lost main { opacity: .45; }
 @media (max-width: 900px) {
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); } .tile:first-child { grid-column: 1 / -1; }
-  .charts, .columns { grid-template-columns: minmax(0, 1fr); }
+  .charts { grid-template-columns: minmax(0, 1fr); } .columns { columns: 1; }
 }
 @media (max-width: 640px) {
   .top, main, footer { padding-left: 12px; padding-right: 12px; }
@@ -101,7 +102,7 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .tile dd { font-size: 22px; }
   .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
-  .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px 10px; }
+  .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px 10px; }
   .cards tr:first-child, .events tr:first-child { border-top: 0; }
   .cards td { border: 0; padding: 0; } .cards td.num { text-align: left; }
   .cards td[data-label]::before { content: attr(data-label); display: block; font-size: 12px; color: var(--quiet); }
