@@ -119,7 +119,9 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
       bucketNamed(world, name).cors = rules === null ? null : makeCors(rules, responseVary);
     },
     setReferer: (name, rules) => {
-      bucketNamed(world, name).referer = rules === null ? null : makeReferer(rules);
+      const bucket = bucketNamed(world, name);
+      bucket.referer = rules === null ? null : makeReferer(rules);
+      bucket.refererRules = rules;
     },
     ...objectAccess(world),
     ...clock,

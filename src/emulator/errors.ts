@@ -71,6 +71,7 @@ export const OSS_ERRORS = {
   ObjectNotAppendable: row(409, "The object is not appendable."),
   PositionNotEqualToLength: row(409, "Position is not equal to file length.", "0026-00000016"),
   PreconditionFailed: row(412, "At least one of the pre-conditions you specified did not hold."),
+  PublicEndpointForbidden: row(400, "Public endpoints may not be used by this account.", "0048-00000401"),
   QpsLimitExceeded: row(429, THROTTLED),
   RequestIsNotMultiPartContent: row(400, "Bucket POST must be of the enclosure-type multipart/form-data."),
   RequestTimeout: row(

@@ -9,7 +9,7 @@ import { listBuckets } from "./bucket-handlers.js";
 import { withCors, withVary } from "./cors.js";
 import { notEmulated, type Refusal, refuse } from "./errors.js";
 import type { Arrival, Exchange, World } from "./exchange.js";
-import { type HostMatch, isBucketName, matchHost, publicEndpoint } from "./host.js";
+import { type HostMatch, isBucketName, isInternalHost, matchHost, publicEndpoint } from "./host.js";
 import { keyOfPath } from "./key.js";
 import { parameterProblem } from "./not-emulated.js";
 import { findOperation } from "./operations.js";
@@ -84,21 +84,26 @@ interface Place {
   readonly isAccelerate: boolean;
 }
 
-function findBucket({ host, world }: Addressed): Place | Refusal {
+function findBucket({ host, world, hostHeader }: Addressed): Place | Refusal {
   if (host.kind === "not-emulated") return notEmulated(host.what);
-  if (host.kind === "bucket") return findNamedBucket(host, world);
+  if (host.kind === "bucket") return findNamedBucket(host, world, hostHeader);
   const bucket = host.kind === "other-name" ? world.store.findByDomain(host.name) : undefined;
   if (bucket === undefined) return refuse("NonStandardHostForbidden");
   return { bucket, region: bucket.region, isDefaultDomain: false, isAccelerate: false };
 }
 
-function findNamedBucket(host: HostMatch & { readonly kind: "bucket" }, world: World): Place | Refusal {
+function findNamedBucket(
+  host: HostMatch & { readonly kind: "bucket" },
+  world: World,
+  hostHeader: string,
+): Place | Refusal {
   const named = [["BucketName", host.bucket]] as const;
   if (!isBucketName(host.bucket)) return refuse("InvalidBucketName", { extra: named });
   const bucket = world.store.findBucket(host.bucket);
   if (bucket === undefined) return refuse("NoSuchBucket", { extra: named });
   if (host.isAccelerate && !bucket.hasAcceleration) return refuse("TransferAccelerationDisabled");
   if (host.region !== null && host.region !== bucket.region) return wrongRegion(bucket);
+  if (bucket.forbidsPublicEndpoint && !isInternalHost(hostHeader)) return refuse("PublicEndpointForbidden");
   return { bucket, region: host.region, isDefaultDomain: true, isAccelerate: host.isAccelerate };
 }
 

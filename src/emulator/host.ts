@@ -68,6 +68,11 @@ function describeMatch(rule: HostRule, match: RegExpExecArray): HostMatch {
   return { kind: "bucket", bucket, region: region ?? null, isAccelerate: rule.isAccelerate === true };
 }
 
+/** Whether a Host header names an endpoint of OSS's internal network (oss-semantics §1.1). */
+export function isInternalHost(hostHeader: string): boolean {
+  return /-internal\.aliyuncs\.com$|(?:^|\.)vpc100-oss-/.test(hostName(hostHeader));
+}
+
 /** The names under which a bucket can be addressed; legacy names may have `_` (oss-semantics §1.3). */
 export function isBucketName(name: string): boolean {
   return /^[a-z0-9_][a-z0-9_-]{1,61}[a-z0-9_]$/.test(name);

@@ -1,5 +1,6 @@
 import { V1_SIGNED_PARAMETERS } from "../signing/canonical.js";
 import type { AccessNeed } from "./access.js";
+import { xmlAnswer } from "./answer.js";
 import {
   deleteMultiple,
   getBucketAcl,
@@ -28,6 +29,7 @@ import { getProcessedObject } from "./object-process.js";
 import { getObject, headObject, headObjectMeta, RESPONSE_OVERRIDES } from "./object-read.js";
 import { appendObject, deleteObject, putObject } from "./object-write.js";
 import type { Query } from "./query.js";
+import { renderReferer } from "./referer-configuration.js";
 
 /** One operation of OSS that is emulated. */
 export interface Operation {
@@ -77,6 +79,14 @@ const OPERATIONS: readonly Operation[] = [
     marks: ["cors"],
     need: "owner",
     handle: deleteBucketCors,
+  },
+  {
+    name: "GetBucketReferer",
+    method: "GET",
+    level: "bucket",
+    marks: ["referer"],
+    need: "owner",
+    handle: ({ bucket }) => xmlAnswer(renderReferer(bucket.refererRules)),
   },
   {
     name: "GetBucketWebsite",

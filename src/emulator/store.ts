@@ -72,6 +72,8 @@ export interface BucketOptions {
   readonly corsResponseVary?: boolean;
   /** Referer rules (oss-semantics §5); nobody's referer is asked about when absent. */
   readonly referer?: RefererRules;
+  /** Whether the account may not use public endpoints (oss-semantics §1.3, last rule); it may when absent. */
+  readonly forbidsPublicEndpoint?: boolean;
 }
 
 export interface Bucket {
@@ -80,6 +82,9 @@ export interface Bucket {
   acl: BucketAcl;
   cors: CorsConfiguration | null;
   referer: CheckReferer | null;
+  /** As they were set. */
+  refererRules: RefererRules | null;
+  readonly forbidsPublicEndpoint: boolean;
   readonly domains: ReadonlySet<string>;
   readonly hasAcceleration: boolean;
   readonly createdAtMs: number;
@@ -104,6 +109,8 @@ export class Store {
       acl: options.acl ?? "private",
       cors: options.corsRules === undefined ? null : makeCors(options.corsRules, options.corsResponseVary ?? false),
       referer: options.referer === undefined ? null : makeReferer(options.referer),
+      refererRules: options.referer ?? null,
+      forbidsPublicEndpoint: options.forbidsPublicEndpoint ?? false,
       domains: new Set(domains),
       hasAcceleration: options.hasAcceleration ?? false,
       createdAtMs: options.createdAtMs ?? nowMs,
