@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { check } from "./cli/check.js";
 import { demo } from "./cli/demo.js";
+import { doctor } from "./cli/doctor.js";
 import { EXIT } from "./cli/exit-codes.js";
 import { importCors } from "./cli/import-cors.js";
 import { importNginx } from "./cli/import-nginx.js";
@@ -19,6 +20,8 @@ Usage:
   ossgate reload              tell the running gateway to read its file again
   ossgate upgrade             replace its workers by the program on the disk
   ossgate check FILE…         report every problem of a configuration as file:line:col
+  ossgate doctor --config FILE
+                              look at what it needs from this machine, and say what to do
   ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
   ossgate sign --config FILE URL
                               print a link, or an OSS presigned URL on the gateway's address
@@ -50,6 +53,8 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
       return upgrade(args);
     case "check":
       return check(args);
+    case "doctor":
+      return doctor(args);
     case "demo":
       return demo(args, readVersion());
     case "sign":
