@@ -73,6 +73,7 @@ export class Supervisor implements Fleet {
   #budgetServer: BudgetServer;
   #lastReload: ReloadOutcome | null = null;
   #reloads = { ok: 0, failed: 0 };
+  #hasStarted = false;
   #isDraining = false;
   /** What is under way; the next begins behind it. */
   #serial: Promise<unknown> = Promise.resolve();
@@ -145,6 +146,7 @@ export class Supervisor implements Fleet {
       doors.useNew();
       await this.#crew.start(this.#sharers);
       this.#startCredentials(this.#current);
+      this.#hasStarted = true;
       this.#tellReady();
     } catch (error) {
       await this.stop(0);
@@ -219,10 +221,11 @@ export class Supervisor implements Fleet {
   }
 
   async #reload(): Promise<ReloadOutcome> {
-    if (!this.#isDraining) this.#manager.reloading();
+    const isTold = this.#hasStarted && !this.#isDraining;
+    if (isTold) this.#manager.reloading();
     const { outcome, wasRefused } = await this.#tryReload();
     this.#lastReload = outcome;
-    if (!this.#isDraining) this.#tellReady();
+    if (isTold && !this.#isDraining) this.#tellReady();
     if (outcome.ok) this.#reloads = { ...this.#reloads, ok: this.#reloads.ok + 1 };
     else this.#reloads = { ...this.#reloads, failed: this.#reloads.failed + 1 };
     const { generation, problems, warnings } = outcome;
