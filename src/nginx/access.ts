@@ -17,7 +17,7 @@ export interface Access {
   readonly lost: readonly string[];
 }
 
-const EVERYBODY = ["0.0.0.0/0", "::/0"];
+export const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
 /** @param findLocation the URL behind a location of the same server that `auth_request` names; `null`: it cannot be known */
 export function readAccess(scope: Scope, findings: Findings, findLocation: (uri: string) => string | null): Access {
@@ -200,12 +200,18 @@ function reportLostGuards(scope: Scope, findings: Findings, lost: string[]): voi
       lost.push(directive.name);
     }
   }
+  for (const directive of scope.through("return")) {
+    if (directive.args.some((argument) => argument.startsWith("https://"))) continue;
+    findings.unsupported(directive, "every request was answered with this: the route is closed");
+    lost.push("a return");
+  }
   for (const [guard, { kind }] of conditionsOf(scope)) {
     const status = returnedStatus(guard);
     if (status === null || status < 400) continue;
     if (kind === "user-agent")
       reportBlock(guard, findings, null, "requests are not told apart by User-Agent: what this refused passes");
-    else if (kind === "other") {
+    else if (kind === "other-hosts") reportBlock(guard, findings, "only hosts that a route names are served");
+    else if (kind === "other" || kind === "host") {
       reportBlock(
         guard,
         findings,
@@ -215,6 +221,24 @@ function reportLostGuards(scope: Scope, findings: Findings, lost: string[]): voi
       lost.push("an if that refuses");
     }
   }
+}
+
+const GUARDS: ReadonlySet<string> = new Set([
+  "allow",
+  "deny",
+  "auth_basic",
+  "auth_request",
+  "secure_link",
+  "secure_link_secret",
+  "valid_referers",
+  "internal",
+  "return",
+  "if",
+]);
+
+/** Whether a level itself says who may pass, in whatever way. */
+export function isGuarded({ directives }: Scope): boolean {
+  return directives.some(({ name }) => GUARDS.has(name) || FOREIGN.test(name));
 }
 
 /** Says the same of an `if` and of what is in it. */

@@ -3,7 +3,16 @@ import type { Scope } from "./scope.js";
 
 /** What an `if` asks, where it is something that has a place in the configuration. */
 export type Condition =
-  | { readonly kind: "referer" | "preflight" | "plain-http" | "secure-link" | "client-certificate" }
+  | {
+      readonly kind:
+        | "referer"
+        | "preflight"
+        | "plain-http"
+        | "host"
+        | "other-hosts"
+        | "secure-link"
+        | "client-certificate";
+    }
   | { readonly kind: "methods"; readonly refused: readonly string[] }
   | { readonly kind: "user-agent" | "other" };
 
@@ -27,6 +36,8 @@ export function readCondition(directive: Directive): Condition {
   if (isPlainHttp(text)) return { kind: "plain-http" };
   if (/^\$secure_link = (?:0|""|)$/.test(text) || text === "$secure_link =") return { kind: "secure-link" };
   if (/^\$ssl_client_verify != SUCCESS$/.test(text)) return { kind: "client-certificate" };
+  if (/^\$(?:http_)?host !(?:=|~\*?) \S+$/.test(text)) return { kind: "other-hosts" };
+  if (/^\$(?:http_)?host (?:=|~\*?) \S+$/.test(text)) return { kind: "host" };
   const refused = refusedMethods(text);
   if (refused !== null) return { kind: "methods", refused };
   return { kind: text.startsWith("$http_user_agent ") ? "user-agent" : "other" };

@@ -1,3 +1,5 @@
+import { coversPath } from "../core/target.js";
+import { EVERYBODY, isGuarded } from "./access.js";
 import { Buckets, freeName } from "./buckets.js";
 import { conditionsOf } from "./conditions.js";
 import { DATA_BLOCKS, type Directive } from "./directive.js";
@@ -48,6 +50,8 @@ interface Server {
 interface Placed extends RoutePlan {
   readonly listeners: Set<string>;
   readonly from: string;
+  /** The server that it comes from; absent where it is closed already. */
+  readonly server?: Directive;
   httpsRedirect: boolean;
   httpsPort: number | undefined;
 }
@@ -61,6 +65,9 @@ class Conversion {
   readonly #parts: RouteParts;
   readonly #listeners: Listeners;
   readonly #placed: Placed[] = [];
+  readonly #closed: Placed[] = [];
+  /** Servers with a location that guarded something, and could not be taken over. */
+  readonly #guarded = new Set<Directive>();
   #acme: string | undefined;
 
   constructor(directives: readonly Directive[], options: ConvertOptions) {
@@ -129,22 +136,20 @@ class Conversion {
   }
 
   #addLocation(directive: Directive, scope: Scope, server: Server): void {
-    if (this.#isAcme(directive, scope)) return;
-    const [proxyPass] = scope.own("proxy_pass");
-    if (proxyPass === undefined || scope.own("internal").length > 0) {
-      this.#reportUnproxied(directive, scope, server);
-      return;
-    }
+    if (this.#isAcme(directive, scope) || this.#isRedirected(directive, scope, server)) return;
     const path = readLocation(directive.args);
     if (typeof path === "string") {
-      this.#findings.unsupported(directive, path);
-      this.#findings.unsupported(proxyPass, "its location has no route");
+      this.#leaveOut(directive, scope, server, path);
       return;
     }
-    this.#place({ directive, scope, server, path, proxyPass });
+    const [proxyPass] = scope.own("proxy_pass");
+    const isProxied = proxyPass !== undefined && scope.own("internal").length === 0;
+    if (isProxied && this.#place({ directive, scope, server, path, proxyPass })) return;
+    if (isProxied || this.#isOwn(directive, scope, server)) this.#close(directive, server, path);
   }
 
-  #place({ directive, scope, server, path, proxyPass }: Location): void {
+  /** @returns whether it has a route now */
+  #place({ directive, scope, server, path, proxyPass }: Location): boolean {
     const findings = this.#findings;
     const hosts = server.hosts.length > 0 ? server.hosts : [UNKNOWN_HOST];
     if (server.hosts.length === 0)
@@ -156,7 +161,9 @@ class Conversion {
       { scope, path, proxyPass, hosts, findLocation: (uri) => this.#urlOf(uri, server) },
       this.#parts,
     );
-    if (plans.length > 0) findings.taken(directive, `routes[].match.pathPrefix ${path.pathPrefix}`);
+    if (plans.length === 0) return false;
+    findings.taken(directive, `routes[].match.pathPrefix ${path.pathPrefix}`);
+    if (path.difference !== null) findings.approximated(directive, path.difference);
     const redirect = readRedirect(scope);
     const listens = server.listens.map(
       (listen) => [this.#listeners.nameOf(listen), this.#listeners.isTls(listen)] as const,
@@ -170,8 +177,10 @@ class Conversion {
         from: `${directive.file}:${directive.line}`,
         httpsRedirect: redirects,
         httpsPort: redirects ? redirect?.port : undefined,
+        server: server.directive,
       });
     }
+    return true;
   }
 
   /** `http://…` behind `location = /auth { proxy_pass …; }`; `null`: it cannot be known. */
@@ -191,6 +200,8 @@ class Conversion {
       [proxyPass, "allow.forwardAuth.url"],
     ] as const)
       this.#findings.taken(directive, text);
+    for (const inner of found[0].block ?? [])
+      if (inner !== proxyPass) this.#findings.approximated(inner, "the service is asked as allow.forwardAuth says");
     return `${scheme}${server}${path ?? uri}`;
   }
 
@@ -209,16 +220,52 @@ class Conversion {
     return true;
   }
 
-  #reportUnproxied(directive: Directive, scope: Scope, { scope: server }: Server): void {
-    if (this.#findings.has(directive)) return;
-    if (scope.own("internal").length > 0 || readRedirect(scope) !== null) return;
-    const isUsed = server.directives.some(
-      ({ name, args }) => name === "auth_request" && args[0] === directive.args.at(-1),
+  /** Whether NGINX answered a location by itself, and not for its own use. */
+  #isOwn(directive: Directive, scope: Scope, { scope: server }: Server): boolean {
+    const name = directive.args.at(-1) ?? "";
+    const isNested = scope.own("location").length > 0;
+    const isForErrors = server.through("error_page").some(({ args }) => args.at(-1) === name);
+    if (isForErrors) this.#findings.taken(directive, "nothing to write: errors have documents in OSS's own shape");
+    return !(isNested || isForErrors || this.#findings.has(directive) || scope.own("internal").length > 0);
+  }
+
+  /** Requests for these paths went elsewhere, and must not reach the bucket by the route of a shorter prefix. */
+  #close(directive: Directive, { listens, hosts }: Server, path: LocationPath): void {
+    this.#findings.unsupported(
+      directive,
+      "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
     );
-    if (isUsed) return;
-    const nested = scope.directives.some(({ name }) => name === "location");
-    if (nested) return;
-    this.#findings.unsupported(directive, "it passes nothing on to a bucket: keep NGINX for it");
+    this.#closed.push({
+      hosts,
+      path,
+      body: { methods: ["GET"], deny: { clients: EVERYBODY } },
+      comments: ["Closed: NGINX answered these paths itself, and they are not the bucket's."],
+      listeners: new Set(listens.map((listen) => this.#listeners.nameOf(listen))),
+      from: `${directive.file}:${directive.line}`,
+      httpsRedirect: false,
+      httpsPort: undefined,
+    });
+  }
+
+  /** A location that no prefix stands for. What it guarded is open by no other route. */
+  #leaveOut(directive: Directive, scope: Scope, server: Server, why: string): void {
+    for (const one of [directive, ...scope.own("proxy_pass")]) this.#findings.unsupported(one, why);
+    const pattern = directive.args.at(-1) ?? "";
+    // Files such as .htaccess are nothing that a bucket has.
+    if (pattern.startsWith("@") || /^\^?\/\\\./.test(pattern)) return;
+    if (!isGuarded(scope)) return;
+    this.#findings.unsupported(
+      directive,
+      "it guarded paths that other locations would serve: the server's routes are closed until it is clear who may have them",
+    );
+    this.#guarded.add(server.directive);
+  }
+
+  /** A server on plain HTTP that sends its clients to https has no other answer for them. */
+  #isRedirected(directive: Directive, scope: Scope, { listens }: Server): boolean {
+    if (readRedirect(scope) === null || listens.some((listen) => this.#listeners.isTls(listen))) return false;
+    this.#findings.taken(directive, "its clients are sent to https");
+    return true;
   }
 
   /** Servers on plain HTTP that only send clients to https: their hosts' routes take that over. */
@@ -248,7 +295,11 @@ class Conversion {
         route.httpsRedirect = true;
         route.httpsPort ??= redirect.port;
       }
+      const left = server.hosts.filter((host) => !secure.some(({ hosts }) => hosts.includes(host)));
+      if (left.length > 0) this.#findings.unsupported(redirect.directive, `for ${left.join(", ")} no route has TLS`);
       this.#reportRedirect(redirect, scope);
+      for (const one of scope.own("return"))
+        if (one !== redirect.directive) this.#findings.taken(one, "nothing to write: other hosts are not served");
     }
   }
 
@@ -256,7 +307,7 @@ class Conversion {
     if (redirect.isPermanent) this.#findings.taken(redirect.directive, "routes[].httpsRedirect");
     else this.#findings.approximated(redirect.directive, "routes[].httpsRedirect, with the status that it has");
     for (const [guard, { kind }] of conditionsOf(scope))
-      if (kind === "plain-http") this.#findings.taken(guard, "routes[].httpsRedirect");
+      if (kind === "plain-http" || kind === "host") this.#findings.taken(guard, "routes[].httpsRedirect");
   }
 
   #isSecure({ listeners }: Placed): boolean {
@@ -287,7 +338,10 @@ class Conversion {
     const taken = new Set<string>();
     const names = new Set<string>();
     const all = this.#listeners.names;
-    return merged(this.#placed).flatMap((route) => {
+    const placed = this.#placed.map((route) =>
+      this.#guarded.has(route.server as Directive) ? closedOf(route) : route,
+    );
+    return merged([...placed, ...this.#closedUnder(placed)]).flatMap((route) => {
       const { pathPrefix } = route.path;
       const hosts = route.hosts.filter(
         (host) => ![...route.listeners].some((name) => taken.has(`${name} ${host} ${pathPrefix}`)),
@@ -295,6 +349,24 @@ class Conversion {
       if (hosts.length === 0 || route.listeners.size === 0) return [];
       for (const name of route.listeners) for (const host of hosts) taken.add(`${name} ${host} ${pathPrefix}`);
       return [routeYaml(route, hosts, freeName(routeName(hosts[0] ?? "", pathPrefix), names), all)];
+    });
+  }
+
+  /** Closed paths that a route would serve else; they belong to its bucket. */
+  #closedUnder(placed: readonly Placed[]): readonly Placed[] {
+    return this.#closed.flatMap((closed) => {
+      const { pathPrefix } = closed.path;
+      const over = placed.filter(
+        ({ path, hosts, listeners }) =>
+          coversPath(path.pathPrefix.replace(/\/$/, ""), pathPrefix) &&
+          hosts.some((host) => closed.hosts.includes(host)) &&
+          [...listeners].some((name) => closed.listeners.has(name)),
+      );
+      const [first] = over;
+      if (first === undefined) return [];
+      const listeners = new Set(over.flatMap((route) => [...route.listeners]));
+      const hosts = [...new Set(over.flatMap((route) => route.hosts))];
+      return [{ ...closed, hosts, listeners, body: { bucket: first.body.bucket, ...closed.body } }];
     });
   }
 
@@ -360,6 +432,12 @@ function locationsOf(scope: Scope): readonly (readonly [Directive, Scope])[] {
     const inner = new Scope(directive.block ?? [], scope);
     return [[directive, inner] as const, ...locationsOf(inner)];
   });
+}
+
+/** The route, for nobody until somebody has looked at it. */
+function closedOf(route: Placed): Placed {
+  const why = "Closed: another location of the server guarded paths that this would serve; the report names it.";
+  return { ...route, comments: [...route.comments, why], body: { ...route.body, deny: { clients: EVERYBODY } } };
 }
 
 /** The same route of two servers, port 80 and port 443 say, is one. */

@@ -68,7 +68,9 @@ function shown({ name, args, block }: Directive): string {
   // An include of nothing carries the reason behind the name.
   const given = name === "include" ? args.slice(0, 1) : args;
   const words = SECRETIVE.test([name, ...args.slice(0, 1)].join(" ")) && args.length > 0 ? ["***"] : given;
-  const text = [name, ...words].join(" ");
+  // The tokens lose the bracket behind a quote, as NGINX's do.
+  const end = name === "if" && !words.at(-1)?.endsWith(")") ? ")" : "";
+  const text = `${[name, ...words.map((word) => (word === "" ? '""' : word))].join(" ")}${end}`;
   const short = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS - 1)}…` : text;
   return block === null ? short : `${short} {}`;
 }

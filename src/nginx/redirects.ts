@@ -14,10 +14,10 @@ export interface Redirect {
 const TARGET =
   /^https:\/\/(?:\$\{?(?:host|http_host|server_name)\}?|([a-z0-9.-]+))(?::(\d{1,5}))?(?:\/?\$\{?(?:request_uri|uri|1)\}?(?:\$is_args\$args)?\??|\/?)$/i;
 
-/** The redirect to https that a scope makes of every request, or of those over plain HTTP; `null`: it makes none. */
+/** The redirect to https that a scope makes of every request, of those over plain HTTP or, as certbot writes it, of a host; `null`: none. */
 export function readRedirect(scope: Scope): Redirect | null {
   for (const [guard, { kind }] of conditionsOf(scope)) {
-    const inner = kind === "plain-http" ? redirectIn(guard.block ?? []) : null;
+    const inner = kind === "plain-http" || kind === "host" ? redirectIn(guard.block ?? []) : null;
     if (inner !== null) return inner;
   }
   return redirectIn(scope.directives);

@@ -72,7 +72,7 @@ function passedFor({ scope, proxyPass, hosts }: ProxiedLocation, { maps }: Route
   const depends = HOST_VARIABLES.some((name) => names.has(name));
   const groups = new Map<string, Passed>();
   for (const host of hosts) {
-    const known = { scope, maps, host: depends && !host.startsWith("*.") ? host : null };
+    const known = { scope, maps, host: depends ? host : null };
     const url = expand(text, known);
     const hostHeader = isClient ? "$host" : expand(header, known);
     const key = `${url} ${hostHeader}`;
@@ -89,7 +89,7 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
   const { proxyPass, scope, path } = location;
   const { findings, buckets, upstreams } = parts;
   const [, scheme = "", authority = "", uri = ""] = URL_PARTS.exec(passed.url) ?? [];
-  if (authority === "" || (uri.startsWith("$") && !/^\$(?:request_uri|uri|1)/.test(uri))) {
+  if (authority === "" || authority.includes("*") || (uri.startsWith("$") && !/^\$(?:request_uri|uri|1)/.test(uri))) {
     findings.unsupported(
       proxyPass,
       `for ${passed.hosts.join(", ")} its variables cannot be known: write a route for each bucket`,
@@ -304,7 +304,7 @@ interface Shared {
 }
 
 /** What the routes of one location have in common. */
-function readShared({ scope, findLocation, path, proxyPass }: ProxiedLocation, findings: Findings): Shared {
+function readShared({ scope, findLocation }: ProxiedLocation, findings: Findings): Shared {
   const access = readAccess(scope, findings, findLocation);
   const lost = [...access.lost];
   const referer = readReferer(scope, findings, lost);
@@ -314,7 +314,6 @@ function readShared({ scope, findLocation, path, proxyPass }: ProxiedLocation, f
   const removed = readRequestHeaders(scope, findings);
   const index = scope.through("rewrite").find(isIndexRewrite);
   findings.approximated(index, "routes[].indexDocument, behind every path that ends at a slash");
-  if (path.difference !== null) findings.approximated(proxyPass, path.difference);
   const why = [...new Set(lost)].join(", ");
   return {
     comments:

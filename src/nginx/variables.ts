@@ -80,8 +80,8 @@ function isCovered(host: string, pattern: string): boolean {
 export function hostsOfMap({ args, block }: Directive): readonly string[] {
   if (!HOST_NAMES.has((args[0] ?? "").replace(/[${}]/g, "").toLowerCase())) return [];
   return (block ?? []).flatMap(({ name, args: values }) => {
-    if (values.length === 0 || OPTIONS.has(name) || name.startsWith("~") || name.includes("*")) return [];
-    return name.startsWith(".") ? [name.slice(1)] : [keyOf(name)];
+    if (values.length === 0 || OPTIONS.has(name) || name.startsWith("~") || name.endsWith("*")) return [];
+    return name.startsWith(".") ? [name.slice(1), `*${name}`] : [keyOf(name)];
   });
 }
 
