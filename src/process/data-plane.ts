@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { LastingBudgets } from "../limits/budget.js";
@@ -15,6 +16,7 @@ import type { Stats } from "../telemetry/stats.js";
 import { dividedConfig } from "./divided.js";
 import { Listeners, type PreparedListeners, type WantedListener } from "./listeners.js";
 import { problemsOf, reportOf } from "./plane-report.js";
+import { closePlaneTls, openPlaneTls, type PlaneTls } from "./plane-tls.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a start or a reload waits for credentials and addresses. */
@@ -35,6 +37,8 @@ export interface DataPlaneOptions {
   readonly worker?: number;
   /** Of `config`, from 1; absent: 1. */
   readonly generation?: number;
+  /** 48 random bytes that all processes have alike, for TLS sessions to be resumed in any of them; absent: its own. */
+  readonly ticketKeys?: Buffer;
 }
 
 /** The next configuration, compiled; nothing serves by it yet. One of the two is to be called, once. */
@@ -55,6 +59,8 @@ export class DataPlane {
   #config: GatewayConfig;
   #runtime: Runtime;
   #generation: number;
+  readonly #ticketKeys: Buffer;
+  #tls: PlaneTls = new Map();
   #isPreparing = false;
   #isDraining = false;
 
@@ -62,6 +68,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { config, stats, log, generation = 1, share = 1 } = options;
     this.#options = options;
+    this.#ticketKeys = options.ticketKeys ?? randomBytes(48);
     this.#config = config;
     this.#generation = generation;
     this.#common = new Common(stats, log, options.budgets);
@@ -88,7 +95,8 @@ export class DataPlane {
   async start(): Promise<void> {
     // Requests before the first credentials would be refused; but one source that is down must not stop the others.
     await settlesWithin(this.#runtime.start(), FIRST_ANSWERS_MS);
-    const listeners = await this.#listeners.prepare(this.#wanted(this.#runtime));
+    const { tls, listeners } = await this.#openListeners(this.#runtime);
+    this.#tls = tls;
     await listeners.commit(0);
   }
 
@@ -108,13 +116,14 @@ export class DataPlane {
     try {
       const { stats, log } = this.#options;
       const runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
-      const listeners = await this.#prepareListeners(runtime);
+      const { tls, listeners } = await this.#prepareListeners(runtime);
       return {
         runtime,
-        commit: async () => this.#commit({ config, generation, runtime, listeners }),
+        commit: async () => this.#commit({ config, generation, runtime, tls, listeners }),
         abort: () => {
           this.#isPreparing = false;
           listeners.abort();
+          closePlaneTls(tls);
           runtime.destroy();
         },
       };
@@ -145,8 +154,8 @@ export class DataPlane {
       pid: process.pid,
       generation: this.#generation,
       ...reportOf(this.#runtime),
-      certificates: [],
-      problems: this.#isDraining ? ["shutting down"] : problemsOf(this.#runtime),
+      certificates: [...this.#tls.values()].flatMap((tls) => tls.gauges()),
+      problems: this.#isDraining ? ["shutting down"] : [...problemsOf(this.#runtime), ...this.#withoutCertificate()],
       eventLoopLagMs: this.#lag.lately(performance.now()),
       rssBytes: rss,
       heapUsedBytes: heapUsed,
@@ -154,23 +163,41 @@ export class DataPlane {
     };
   }
 
-  async #prepareListeners(runtime: Runtime): Promise<PreparedListeners> {
+  #withoutCertificate(): readonly string[] {
+    const empty = [...this.#tls].filter(([, tls]) => tls.isEmpty);
+    return empty.map(([name]) => `listener ${name}: there is no certificate`);
+  }
+
+  /** Reads the certificates, then takes the addresses. */
+  async #openListeners(runtime: Runtime): Promise<Pick<Next, "tls" | "listeners">> {
+    const { stats, log } = this.#options;
+    const tls = await openPlaneTls(runtime.config, { ticketKeys: this.#ticketKeys, stats, log });
+    try {
+      return { tls, listeners: await this.#listeners.prepare(this.#wanted(runtime, tls)) };
+    } catch (error) {
+      closePlaneTls(tls);
+      throw error;
+    }
+  }
+
+  async #prepareListeners(runtime: Runtime): Promise<Pick<Next, "tls" | "listeners">> {
     try {
       await settlesWithin(Promise.all([runtime.start(), runtime.resolved()]), FIRST_ANSWERS_MS);
       if (this.#isDraining) throw new Error("the program is shutting down");
-      return await this.#listeners.prepare(this.#wanted(runtime));
+      return await this.#openListeners(runtime);
     } catch (error) {
       runtime.destroy();
       throw error;
     }
   }
 
-  #commit({ config, generation, runtime, listeners }: Next): void {
+  #commit({ config, generation, runtime, tls, listeners }: Next): void {
     const before = this.#runtime;
     const { shutdownTimeoutMs } = this.#config.limits;
     this.#isPreparing = false;
     this.#config = config;
     this.#runtime = runtime;
+    this.#tls = tls;
     this.#generation = generation;
     runtime.take(performance.now());
     // Connections of listeners that go are served with it until the last has ended.
@@ -179,7 +206,7 @@ export class DataPlane {
     before.retire();
   }
 
-  #wanted(runtime: Runtime): readonly WantedListener[] {
+  #wanted(runtime: Runtime, tls: PlaneTls): readonly WantedListener[] {
     const { trustedProxies, listeners, limits } = runtime.config;
     const trusted = trustedProxies.length === 0 ? null : compileClients(trustedProxies);
     return listeners.map(({ name, address, proxyProtocol }) => ({
@@ -188,7 +215,8 @@ export class DataPlane {
         name,
         limits,
         proxyHeaderFrom: proxyProtocol ? trusted : null,
-        gateway: this.#gateway(runtime, name, trusted),
+        tls: tls.get(name) ?? null,
+        gateway: { ...this.#gateway(runtime, name, trusted), isTls: tls.has(name) },
       },
     }));
   }
@@ -215,5 +243,6 @@ interface Next {
   readonly config: GatewayConfig;
   readonly generation: number;
   readonly runtime: Runtime;
+  readonly tls: PlaneTls;
   readonly listeners: PreparedListeners;
 }

@@ -1,5 +1,6 @@
 import type { ListenerConfig } from "../config/gateway-config.js";
 import { type Explanation, explainRequest, type RequestToExplain } from "../gateway/explain.js";
+import { maskTarget } from "../telemetry/access-log.js";
 import { mergeCredentials } from "../telemetry/process-report.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
 import type { Asked } from "./admin-pages.js";
@@ -38,14 +39,15 @@ export async function answerExplain({ req, rawQuery, source }: Asked): Promise<A
 
 type Parameters = ReadonlyMap<string, readonly string[]>;
 
-/** What is wrong, in a sentence, or the parameters. A raw plus in a URL is a plus. */
+/** What is wrong, in a sentence, or the parameters. A raw plus is a space as in forms, but in a URL it is a plus. */
 function readParameters(rawQuery: string): Parameters | string {
   const parameters = new Map<string, string[]>();
   for (const pair of rawQuery.split("&")) {
     if (pair === "") continue;
     const [rawName = "", ...rest] = pair.split("=");
     const name = decode(rawName);
-    const value = decode(rest.join("="));
+    const rawValue = rest.join("=");
+    const value = decode(name === "url" ? rawValue : rawValue.replaceAll("+", " "));
     if (name === null || value === null) return "The query is not percent-encoded UTF-8.";
     if (!NAMES.has(name)) return `There is no parameter ${name}. An '&' inside of url= is written %26.`;
     parameters.set(name, [...(parameters.get(name) ?? []), value]);
@@ -99,10 +101,10 @@ function readHeaders(lines: readonly string[]): string[] | string {
   for (const line of lines) {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).trim();
-    const value = line.slice(colon + 1).trim();
+    const value = line.slice(colon + 1);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: no header may hold them
     if (!TOKEN.test(name) || /[\0-\x08\x0a-\x1f\x7f]/.test(value)) return "header is NAME:VALUE.";
-    headers.push(name, Buffer.from(value).toString("latin1"));
+    headers.push(name, Buffer.from(value.trim()).toString("latin1"));
   }
   return headers;
 }
@@ -142,7 +144,11 @@ function jsonOf(request: RequestToExplain, explanation: Explanation): object {
   const { headers } = request;
   const isMasked = (i: number): boolean => i % 2 === 1 && MASKED.has((headers[i - 1] as string).toLowerCase());
   return {
-    request: { ...request, headers: headers.map((text, i) => (isMasked(i) ? "***" : text)) },
+    request: {
+      ...request,
+      target: maskTarget(request.target),
+      headers: headers.map((text, i) => (isMasked(i) ? "***" : text)),
+    },
     ...explanation,
   };
 }

@@ -23,7 +23,7 @@ export interface ListenerTerms {
   /** Peers whose connections must begin with a PROXY header; `null`: nobody's do. */
   readonly proxyHeaderFrom: Clients | null;
   /** The listener's own from then on, which it closes; `null`: plain HTTP. */
-  readonly tls?: ListenerTls | null;
+  readonly tls: ListenerTls | null;
   readonly gateway: ListenerGateway;
 }
 
@@ -191,7 +191,7 @@ export class Listener {
     if (stats.openConnections >= limit) {
       stats.connectionsRefused += 1;
       // A handshake to say so would cost what there is no room for.
-      if (this.#terms.tls != null) {
+      if (this.#terms.tls !== null) {
         socket.destroy();
         return;
       }
@@ -207,7 +207,7 @@ export class Listener {
   }
 
   #read(socket: Socket): void {
-    const { tls = null } = this.#terms;
+    const { tls } = this.#terms;
     if (tls === null) this.#reader.read(socket);
     else tls.accept(socket);
   }

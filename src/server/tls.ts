@@ -82,6 +82,7 @@ export class ListenerTls {
   #handlers: TlsHandlers = { onSecure: (socket) => void socket.destroy() };
   #certificates: Certificates;
   #terminator: Terminator;
+  #told: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -90,6 +91,7 @@ export class ListenerTls {
     this.#reader = reader;
     this.#certificates = certificates;
     this.#terminator = this.#createTerminator(certificates);
+    this.#tellProblems();
     this.#pollLater();
   }
 
@@ -120,10 +122,9 @@ export class ListenerTls {
     return held;
   }
 
-  /** What cannot be read and has no last good version. */
-  get problems(): readonly string[] {
-    const none = this.#certificates.held.length === 0 ? ["there is no certificate yet, so no client is served"] : [];
-    return [...none, ...this.#reader.problems].map((problem) => `listener ${this.#options.name}: ${problem}`);
+  /** Whether there is nothing to show, so that nobody is served: a directory may get its first certificate later. */
+  get isEmpty(): boolean {
+    return this.#certificates.held.length === 0;
   }
 
   /**
@@ -135,6 +136,7 @@ export class ListenerTls {
     const hasChanged = certificates.digest !== this.#certificates.digest;
     if (hasChanged && !this.#isClosed) this.#terminator = this.#createTerminator(certificates);
     this.#certificates = certificates;
+    this.#tellProblems();
     return hasChanged;
   }
 
@@ -142,6 +144,16 @@ export class ListenerTls {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Each once, for as long as it stands; those of certificates that are shown stand in {@link gauges}. */
+  #tellProblems(): void {
+    const { problems } = this.#reader;
+    for (const problem of problems) {
+      if (this.#told.includes(problem)) continue;
+      this.#options.log.warn({ listener: this.#options.name, cause: problem }, "a certificate cannot be used");
+    }
+    this.#told = problems;
   }
 
   #pollLater(): void {
