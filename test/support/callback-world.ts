@@ -205,7 +205,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
     address: { host: "127.0.0.1", port: 0, systemd: null },
     limits: config.limits,
     proxyHeaderFrom: null,
-      tls: null,
+    tls: null,
     gateway: {
       table: new RouteTable([{ host: HOST, route: changed }]),
       limits: config.limits,
