@@ -44,7 +44,8 @@ function advice(findings: readonly Finding[], hasColour: boolean): readonly stri
   return [...lines, ""];
 }
 
-function shorten(subject: string): string {
+function shorten(whole: string): string {
+  const [subject = ""] = whole.split(" (");
   return subject.length <= MAX_SUBJECT ? subject : `${subject.slice(0, MAX_SUBJECT - 1)}…`;
 }
 

@@ -95,7 +95,7 @@ function refused({ status, headers, atMs }: ProbeAnswer, { asked, error, mismatc
           cause,
           mismatch,
           isOwnSignature: isSigned,
-          endpoint: region === null ? endpoint : `region: ${region} (${endpoint})`,
+          endpoint,
           skewSeconds: dateMs === null ? null : Math.round((dateMs - atMs) / 1_000),
         });
   const where = region === null ? "" : `: the bucket is in ${region}`;

@@ -60,9 +60,8 @@ async function resolve(
     report.add("broken", "name", `${host}: ${failure}`, next);
     return [];
   }
-  const isPinned = dns.addresses.length > 0;
-  const how = isPinned ? "pinned by dns.addresses" : isIP(host) === 0 ? `looked up in ${tookMs} ms` : "an address";
-  report.ok("name", `${host} → ${addresses.join(", ")} (${how})`);
+  const how = dns.addresses.length > 0 ? "pinned by dns.addresses" : `looked up in ${tookMs} ms`;
+  report.ok("name", isIP(host) === 0 ? `${host} → ${addresses.join(", ")} (${how})` : `${host}, an address`);
   for (const address of addresses) {
     const { level, note, next } = judgeAddress(host, address);
     if (level !== "ok") report.add(level, "name", note, next);
@@ -107,7 +106,7 @@ function reportFailure(
   report.add(
     areOthersUp ? "warn" : "broken",
     isTls ? "TLS" : "connect",
-    `${address}:${port}: ${code}, ${message}`,
+    `${address}:${port}: ${message.includes(code) ? message : `${code}, ${message}`}`,
     next,
   );
 }

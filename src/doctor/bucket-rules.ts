@@ -55,12 +55,17 @@ async function configuration(asker: Asker, name: "cors" | "referer"): Promise<st
 function reportCors(report: Report, { name, cors }: RouteConfig, { exist, words }: OwnRules): void {
   const check = "CORS";
   if (cors === null) {
-    const effect = exist === true ? "and they are relayed" : "so pages of other origins may not read answers";
-    report.add(exist === null ? "skipped" : "ok", check, `route ${name} has no rules; ${words}, ${effect}`, null);
+    if (exist === null)
+      report.skipped(check, `route ${name} has no rules; those of the bucket may not be read, and ${words}`);
+    else report.ok(check, `route ${name} has no rules; ${words}, ${effectOf(exist)}`);
   } else if (exist === true) {
     const next = "Keep one of the two, lest people change the other; 'ossgate import-cors' takes the bucket's over.";
     report.add("warn", check, `${words}, and route ${name} has rules of its own, which alone count here`, next);
   } else report.ok(check, `route ${name} has rules of its own; ${words}`);
+}
+
+function effectOf(exist: boolean): string {
+  return exist ? "and they are relayed" : "so pages of other origins may not read answers";
 }
 
 async function refererRules(asker: Asker, { keyPrefix }: Question): Promise<OwnRules> {

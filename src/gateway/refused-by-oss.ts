@@ -175,7 +175,7 @@ export function nextOfRefusal(facts: RefusalFacts): string {
     case "cors-denied":
       return "The bucket's CORS rules do not have this origin and method: add a rule there, or set cors on the route.";
     case "other-region":
-      return `The bucket is in another region: set its region so that ${endpoint ?? "the endpoint that OSS names"} is used.`;
+      return `The bucket is in another region: set the bucket's region so that ${endpoint ?? "the endpoint that OSS names"} is used.`;
     case "host-unknown":
       return "OSS knows no bucket by the Host that was sent: bind the domain to the bucket, or set hostHeader: bucket.";
     case "public-endpoint-forbidden":
