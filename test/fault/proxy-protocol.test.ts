@@ -221,30 +221,37 @@ t.test("a connection that is still behind its header is closed after clientIdleT
   await checkQuiet(t, rig);
 });
 
-t.test("a gateway that stops closes what waits for its header, and lets a request behind one finish", async (t) => {
-  const rig = await start(t);
-  const { emulator, gw } = rig;
-  emulator.faults.failNext(1, { kind: "stallBeforeHead" });
-  const running = new RawClient(gw.port).send(HEADERS[1][1]).sendHead("GET /hello.txt HTTP/1.1");
-  await emulator.until(() => emulator.faults.stalled === 1);
-  const waiting = [new RawClient(gw.port), new RawClient(gw.port).send("PROXY ")];
-  for (const { socket } of waiting) await once(socket, "connect");
-  // The gateway has seen them when it has seen one that came later.
-  const later = new RawClient(gw.port).send(HEADERS[1][1]).sendHead("GET /hello.txt HTTP/1.1", "Connection: close");
-  await later.closed;
-  const stopped = gw.gateway.stop(30_000);
-  for (const client of waiting) {
-    await client.closed;
-    t.equal(client.text, "");
-  }
-  emulator.faults.releaseStalled();
-  await running.closed;
-  t.match(running.text, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)+hello$/);
-  await stopped;
-  checkGauges(t, gw);
-  t.equal(openSockets(gw.port).length, 0);
-  t.strictSame(rig.warnings, []);
-});
+t.test(
+  "a gateway that stops serves what is in the middle of its header, and lets a request behind one finish",
+  async (t) => {
+    const rig = await start(t);
+    const { emulator, gw } = rig;
+    emulator.faults.failNext(1, { kind: "stallBeforeHead" });
+    const running = new RawClient(gw.port).send(HEADERS[1][1]).sendHead("GET /hello.txt HTTP/1.1");
+    await emulator.until(() => emulator.faults.stalled === 1);
+    const [, header] = HEADERS[1];
+    const waiting = [new RawClient(gw.port), new RawClient(gw.port).send(header.slice(0, 6))];
+    for (const { socket } of waiting) await once(socket, "connect");
+    // The gateway has seen them when it has seen one that came later.
+    const later = new RawClient(gw.port).send(HEADERS[1][1]).sendHead("GET /hello.txt HTTP/1.1", "Connection: close");
+    await later.closed;
+    const stopped = gw.gateway.stop(30_000);
+    waiting[0]?.send(header);
+    waiting[1]?.send(header.slice(6));
+    for (const client of waiting) {
+      client.sendHead("GET /hello.txt HTTP/1.1");
+      t.equal(await client.closed, null);
+      t.match(client.text, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)+hello$/);
+    }
+    emulator.faults.releaseStalled();
+    await running.closed;
+    t.match(running.text, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)+hello$/);
+    await stopped;
+    checkGauges(t, gw);
+    t.equal(openSockets(gw.port).length, 0);
+    t.strictSame(rig.warnings, []);
+  },
+);
 
 t.test("a thousand connections without a header leave nothing behind", async (t) => {
   const rig = await start(t);
