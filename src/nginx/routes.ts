@@ -118,17 +118,23 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
     ({ hosts, hostHeader }) => ({
       hosts,
       path,
-      comments: shared.comments,
+      comments: hostHeader === "bucket" ? shared.comments : [...shared.comments, SCRIPTS],
       body: {
         bucket: alias,
         stripPrefix: change.stripPrefix && path.pathPrefix !== "/" ? true : undefined,
         keyPrefix: change.keyPrefix === "" ? undefined : change.keyPrefix,
         hostHeader: hostHeader === "bucket" ? undefined : hostHeader,
+        trusted: hostHeader === "bucket" ? undefined : true,
         ...shared.body,
       },
     }),
   );
 }
+
+const SCRIPTS =
+  "As with NGINX, pages of the bucket run script on this host: take trusted out where others write to it.";
+const SCRIPTS_RUN =
+  "HTML and SVG of the bucket run script on this host, those that others put there too; kept as trusted: true, without which they are shown in a sandbox";
 
 interface UriInput {
   readonly uri: string;
@@ -258,6 +264,7 @@ function hostChoices(input: HostInput, parts: RouteParts): readonly HostChoice[]
     return [{ hosts, hostHeader: "bucket" }];
   }
   if (typeof parseDomain(literal) === "string" && isDomain(literal) && parts.buckets.bind(input.alias, literal)) {
+    findings.dangerous(directive, SCRIPTS_RUN);
     findings.approximated(directive, `routes[].hostHeader ${literal}, taken for a domain that is bound to the bucket`);
     return [{ hosts, hostHeader: literal }];
   }
@@ -281,6 +288,7 @@ function clientHosts(
   );
   const unknown = hosts.filter((host) => !known.includes(host));
   const domains = known.filter((host) => parseOssHost(host) === null);
+  if (domains.length > 0) findings.dangerous(directive, SCRIPTS_RUN);
   if (domains.length > 0)
     findings.approximated(
       directive,
