@@ -125,6 +125,7 @@ function readTarget(ctx: RequestContext, rawTarget: string): void {
   }
   ctx.host = host;
   const originForm = rawTarget.startsWith("/") ? rawTarget : fromAbsoluteForm(rawTarget, ctx.rawHost);
+  if (originForm !== rawTarget) ctx.absoluteTarget = rawTarget;
   const problem = targetProblem(originForm);
   if (problem !== null) throw new GatewayError("MALFORMED_TARGET", problem);
   ctx.rawTarget = originForm;

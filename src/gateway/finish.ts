@@ -33,7 +33,10 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     method,
     target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
     protocol: `HTTP/${req.httpVersion}`,
-    requestLine: req.url === ctx.rawTarget ? undefined : requestLineOf(ctx, method, secretName),
+    requestLine:
+      ctx.absoluteTarget === null
+        ? undefined
+        : `${method} ${mask(ctx.absoluteTarget, secretName)} HTTP/${req.httpVersion}`,
     remoteUser: ctx.authorization === undefined ? undefined : remoteUser(ctx.authorization),
     clientSubject: ctx.clientCertificate?.subject,
     referer: ctx.referer === undefined ? undefined : mask(ctx.referer, secretName),
@@ -56,11 +59,6 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
   };
   ctx.gateway.accessLog.write(entry);
   ctx.gateway.stats.recent.note(entry);
-}
-
-/** Of absolute-form; the target that counts is its path. */
-function requestLineOf({ req, gateway }: RequestContext, method: string, secretName: string | undefined): string {
-  return `${method} ${gateway.mask(req.url ?? "", secretName)} HTTP/${req.httpVersion}`;
 }
 
 function roundMs(durationMs: number): number {

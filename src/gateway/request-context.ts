@@ -115,6 +115,8 @@ export class RequestContext {
   // begin
   /** Origin-form, as it is sent. */
   rawTarget = "";
+  /** What the client wrote where that was absolute-form. */
+  absoluteTarget: string | null = null;
   rawPath = "";
   rawQuery = "";
   /** `?query`, `?` or nothing. */
