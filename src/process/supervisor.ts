@@ -79,7 +79,6 @@ export class Supervisor implements Fleet {
   #serial: Promise<unknown> = Promise.resolve();
   /** While a reload tells the workers: who begins waits for its end. */
   #telling: Promise<void> | null = null;
-  #collecting: Promise<readonly ProcessReport[]> | null = null;
 
   /** @throws Error one sentence when a file or secret that the configuration names cannot be read */
   constructor({ version, ...read }: SupervisorOptions) {
@@ -173,14 +172,8 @@ export class Supervisor implements Fleet {
     await Promise.all(this.#crew.all.map((worker) => worker.ask((id) => ({ say: "reopen", id }), COLLECT_LIMIT_MS)));
   }
 
-  collect(): Promise<readonly ProcessReport[]> {
-    this.#collecting ??= this.#collect().finally(() => {
-      this.#collecting = null;
-    });
-    return this.#collecting;
-  }
-
-  async #collect(): Promise<readonly ProcessReport[]> {
+  /** Each call asks anew: what happened before it is in its numbers. */
+  async collect(): Promise<readonly ProcessReport[]> {
     const answers = await Promise.all(
       this.#crew.all.map(async (worker) => ({ worker, report: await worker.collect(COLLECT_LIMIT_MS) })),
     );

@@ -1,0 +1,151 @@
+import { Agent } from "node:http";
+import t from "tap";
+import { RawClient } from "../fault/support/client.js";
+import { get, gone, Load, startWorkers, type WorkersRig } from "./workers-rig.js";
+
+const isHello = ({ status, body }: { status: number; body: string }): boolean => status === 200 && body === "hello";
+const REQUESTS = "ossgate_requests_total";
+
+async function firstWorker(rig: WorkersRig): Promise<number> {
+  const [pid = 0] = await rig.workerPids();
+  return pid;
+}
+
+t.test("connections go to one worker after the other, and the numbers are of the whole", async (t) => {
+  const rig = await startWorkers(t);
+  t.equal((await rig.workerPids()).length, 2);
+  for (let i = 0; i < 40; i += 1) t.ok(isHello(await get(rig.port, "/hello.txt")));
+  t.equal(await rig.sum(REQUESTS), 40);
+  t.equal(await rig.metric("ossgate_client_connections_total"), 40);
+  t.equal(await rig.metric('ossgate_workers{state="wanted"}'), 2);
+  t.equal(await rig.metric('ossgate_workers{state="serving"}'), 2);
+  t.equal(await rig.admin("/readyz"), "ready\n");
+  rig.program.child.kill("SIGTERM");
+  t.equal(await rig.program.exited, 0);
+  const served = [...rig.servedBy().values()];
+  t.equal(served.length, 2);
+  for (const count of served) t.ok(count >= 16 && count <= 24, `${count} of 40`);
+});
+
+t.test("a worker that dies is replaced; counters stay, and what ran in it is no more", async (t) => {
+  const rig = await startWorkers(t);
+  for (let i = 0; i < 10; i += 1) await get(rig.port, "/hello.txt");
+  rig.emulator.faults.failNext(2, { kind: "stallBeforeHead" });
+  const clients = [0, 1].map(() => new RawClient(rig.port).sendHead("GET /hello.txt HTTP/1.1"));
+  await rig.emulator.until(() => rig.emulator.faults.stalled === 2);
+  t.equal(await rig.sum("ossgate_requests_in_flight"), 2);
+  t.equal(await rig.metric("ossgate_client_connections"), 2);
+  t.equal(await rig.sum(REQUESTS), 10);
+  const pid = await firstWorker(rig);
+  process.kill(pid, "SIGKILL");
+  await Promise.race(clients.map(({ closed }) => closed));
+  await rig.program.until(() => rig.program.stderr.includes("a worker ended and is replaced"));
+  t.equal(await rig.sum("ossgate_requests_in_flight"), 1, "the other worker's request goes on");
+  t.equal(await rig.metric("ossgate_client_connections"), 1);
+  t.equal(await rig.sum(REQUESTS), 10);
+  await rig.until(async () => (await rig.metric('ossgate_workers{state="serving"}')) === 2);
+  t.equal(await rig.metric("ossgate_worker_restarts_total"), 1);
+  rig.emulator.faults.releaseStalled();
+  for (let i = 0; i < 10; i += 1) t.ok(isHello(await get(rig.port, "/hello.txt")));
+  t.equal(await rig.sum(REQUESTS), 21);
+});
+
+t.test("while the only worker is dead, nobody is refused: connections wait for the next", async (t) => {
+  const rig = await startWorkers(t, { workers: 1 });
+  t.ok(isHello(await get(rig.port, "/hello.txt")));
+  const pid = await firstWorker(rig);
+  process.kill(pid, "SIGKILL");
+  await gone(pid);
+  const replies = await Promise.all([...Array(20).keys()].map(() => get(rig.port, "/hello.txt")));
+  t.ok(replies.every(isHello));
+  t.equal(await rig.metric("ossgate_worker_restarts_total"), 1);
+});
+
+t.test("a connection that was given to a worker which dies before it takes it goes to another", async (t) => {
+  const rig = await startWorkers(t);
+  const pid = await firstWorker(rig);
+  process.kill(pid, "SIGSTOP");
+  // One of the two is the stopped worker's.
+  const replies = [get(rig.port, "/hello.txt"), get(rig.port, "/hello.txt")];
+  await Promise.race(replies);
+  process.kill(pid, "SIGKILL");
+  t.ok((await Promise.all(replies)).every(isHello));
+});
+
+t.test("workers that are killed under load fail nobody's requests but their own connections'", async (t) => {
+  const rig = await startWorkers(t);
+  const load = new Load(rig.port, "/hello.txt", 6, isHello);
+  await load.more(100);
+  for (let i = 0; i < 3; i += 1) {
+    const before = load.failures.length;
+    process.kill(await firstWorker(rig), "SIGKILL");
+    await load.more(100);
+    await rig.until(async () => (await rig.metric('ossgate_workers{state="serving"}')) === 2);
+    await load.more(100);
+    // Six connections in all: a killed worker had no more than these.
+    t.ok(load.failures.length - before <= 6, load.failures.slice(before).join());
+  }
+  await load.stop();
+  t.ok(load.failures.every((failure) => ["ECONNRESET", "EPIPE", "Error: aborted"].includes(failure)));
+  t.ok(await rig.sum(REQUESTS));
+});
+
+t.test("workers end with the main process, however it ends", async (t) => {
+  const rig = await startWorkers(t);
+  const pids = await rig.workerPids();
+  rig.program.child.kill("SIGKILL");
+  // Its output ends when the last process that has it does.
+  t.equal(await rig.program.exited, "SIGKILL");
+  await Promise.all(pids.map(gone));
+  t.equal((await rig.workerPids()).length, 0);
+});
+
+t.test("no signal opens the debugger, and a worker ends by no signal that a terminal sends to all", async (t) => {
+  const rig = await startWorkers(t);
+  const pids = await rig.workerPids();
+  for (const pid of [rig.program.child.pid ?? 0, ...pids]) process.kill(pid, "SIGUSR1");
+  for (const pid of pids) for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, signal);
+  const agent = new Agent({ keepAlive: true });
+  for (let i = 0; i < 4; i += 1) t.ok(isHello(await get(rig.port, "/hello.txt")));
+  t.equal(await rig.metric("ossgate_worker_restarts_total"), 0);
+  t.strictSame(await rig.workerPids(), pids);
+  t.notMatch(rig.program.stderr, /[Dd]ebugger/);
+  agent.destroy();
+});
+
+t.test("SIGTERM lets downloads of all workers finish, and the exit status is 0", async (t) => {
+  const rig = await startWorkers(t);
+  rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);
+  rig.emulator.faults.failNext(2, { kind: "stallMidBody", afterBytes: 512 * 1024 });
+  const downloads = [0, 1].map(() => get(rig.port, "/big.bin"));
+  await rig.emulator.until(() => rig.emulator.faults.stalled === 2);
+  rig.program.child.kill("SIGTERM");
+  await rig.program.until(() => rig.program.stderr.includes("stopping"));
+  await t.rejects(get(rig.port, "/hello.txt"), { code: "ECONNREFUSED" });
+  rig.emulator.faults.releaseStalled();
+  for (const { body } of await Promise.all(downloads)) t.equal(body.length, 1024 * 1024);
+  t.equal(await rig.program.exited, 0);
+  t.equal(rig.servedBy().size, 2, "both are in the access log");
+});
+
+t.test("a rate is of all workers, and one worker alone gets all of it", async (t) => {
+  const ratePerSecond = 100;
+  const burst = 20;
+  const rig = await startWorkers(t, { route: { limits: { requests: `${ratePerSecond}/s`, burst } } });
+  for (const connections of [1, 8]) {
+    const startMs = performance.now();
+    let passed = 0;
+    // A kept-alive connection stays with its worker.
+    const load = new Load(rig.port, "/hello.txt", connections, ({ status }) => {
+      if (status === 200) passed += 1;
+      return status === 200 || status === 429;
+    });
+    while (performance.now() - startMs < 2_500) await load.more(10);
+    await load.stop();
+    const seconds = (performance.now() - startMs) / 1_000;
+    t.strictSame(load.failures, []);
+    const most = burst + ratePerSecond * seconds;
+    t.ok(passed <= most * 1.05 + 2, `${passed} of at most ${most} with ${connections} connections`);
+    t.ok(passed >= 0.75 * ratePerSecond * seconds, `${passed} with ${connections} connections in ${seconds} s`);
+  }
+});
