@@ -115,13 +115,16 @@ const SILENT = createLog("silent");
 
 function shadowGateway({ listener }: RequestToExplain, { config }: Runtime, table: ShadowTable, stats: Stats): Gateway {
   const trusted = config.trustedProxies.length === 0 ? null : compileClients(config.trustedProxies);
+  const isTls = (config.listeners.find(({ name }) => name === listener)?.tls ?? null) !== null;
   return {
     table,
     limits: config.limits,
     stats,
     accessLog: { write() {}, close: async () => {} },
     log: SILENT,
-    isTls: (config.listeners.find(({ name }) => name === listener)?.tls ?? null) !== null,
+    isTls,
+    // Nothing is read for an explanation.
+    acmeChallengeDirectory: isTls ? null : config.acmeChallengeDirectory,
     findClientIp: trusted === null ? null : compileClientIp(trusted),
     trustedProxies: trusted,
     mask: maskTarget,

@@ -3,11 +3,13 @@ import type { Socket } from "node:net";
 import { type Denial, GatewayError } from "../core/errors.js";
 import { canonicalClient } from "../policy/clients.js";
 import type { CompiledRoute } from "../route/compiled-route.js";
+import { answerChallenge } from "./acme-challenge.js";
 import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { bugFound, logOwnFault } from "./exchange-faults.js";
 import { finish } from "./finish.js";
+import { redirectToHttps } from "./https-redirect.js";
 import { limitBucket, limitRoute } from "./limits.js";
 import { preflight } from "./preflight.js";
 import { prepareRelayed } from "./relayed-request.js";
@@ -26,7 +28,17 @@ type Stage = (ctx: RequestContext) => Denial | null | Promise<Denial | null>;
  * never see. The exchange with the upstream and its answer follow (`exchange.ts`), or the callback's own service, then
  * `finish`.
  */
-export const STAGES: readonly Stage[] = [begin, route, admit, preflight, authorize, prepare, limitBucket];
+export const STAGES: readonly Stage[] = [
+  begin,
+  answerChallenge,
+  route,
+  redirectToHttps,
+  admit,
+  preflight,
+  authorize,
+  prepare,
+  limitBucket,
+];
 
 /** What a connection needs of a request that it carries. */
 export interface RunningRequest {
@@ -42,6 +54,12 @@ const NO_ROUTE: Denial = Object.freeze({
   code: "NO_ROUTE",
   reason:
     "No route of this gateway serves this host and path. Check the URL, or add the host to a route's match.hosts.",
+});
+
+/** RFC 9110 §15.5.20: the client may ask again on a connection of its own. */
+const MISDIRECTED: Denial = Object.freeze({
+  ...NO_ROUTE,
+  oss: { status: 421, code: "MisdirectedRequest", ec: null, elements: [] },
 });
 
 /** Connections that end with an answer which is decided already. */
@@ -137,12 +155,22 @@ function failStage(ctx: RequestContext, exchange: RequestExchange, error: unknow
 /** Stage 2: listener and host, then the longest path prefix. An unknown host is never proxied. */
 function route(ctx: RequestContext): Denial | null {
   const found = ctx.gateway.table.find(ctx.host, ctx.path);
-  if (found === null) return NO_ROUTE;
+  if (found === null) return isMisdirected(ctx) ? MISDIRECTED : NO_ROUTE;
   ctx.route = found;
   ctx.routeStats.inFlight -= 1;
   ctx.routeStats = found.stats;
   ctx.routeStats.inFlight += 1;
   return null;
+}
+
+/**
+ * A client of HTTP/2 may send requests for every host that the connection's certificate names (RFC 9113 §9.1.1), also
+ * where it would have reached another server by a connection of its own, as behind a balancer that goes by SNI.
+ */
+function isMisdirected({ req, host, gateway }: RequestContext): boolean {
+  if (!gateway.isTls || req.httpVersionMajor !== 2) return false;
+  const { servername } = req.socket as { readonly servername?: string | false };
+  return typeof servername === "string" && servername !== "" && servername.toLowerCase() !== host;
 }
 
 /** Stage 3: the client's address, the rates, the method, and the size of the body where the client tells it. */

@@ -30,6 +30,8 @@ export interface Gateway {
   readonly accessLog: AccessLog;
   readonly log: Logger;
   readonly isTls: boolean;
+  /** What ACME's challenges are answered from; `null`: none are answered here. */
+  readonly acmeChallengeDirectory: string | null;
   /** `null`: there are no trusted proxies, and the client is the socket's peer. */
   readonly findClientIp: FindClientIp | null;
   /** Whose X-Forwarded headers are believed; `null`: nobody's. */

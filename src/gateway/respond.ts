@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { type Denial, ERRORS, type ErrorCode, GatewayError } from "../core/errors.js";
 import { addCorsHeaders } from "./cross-origin.js";
 import { errorHeaders, errorXml, escapeXml, type LocalAnswer } from "./error-document.js";
+import { withHsts } from "./hsts.js";
 import { templateOf } from "./refusal-template.js";
 import type { RequestContext } from "./request-context.js";
 import { countSent } from "./traffic.js";
@@ -74,7 +75,7 @@ export function sendWhole(ctx: RequestContext, status: number, headers: string[]
   ctx.status = status;
   ctx.isHeadSent = true;
   if (mustClose && mayStillSend(ctx)) linger(req.socket);
-  res.writeHead(status, headers);
+  res.writeHead(status, withHsts(ctx, headers));
   if (req.method !== "HEAD") countSent(ctx, length);
   res.end(body);
 }

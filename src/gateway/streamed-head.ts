@@ -1,4 +1,5 @@
 import type { HeaderList } from "../core/headers.js";
+import { withHsts } from "./hsts.js";
 import type { RequestContext } from "./request-context.js";
 import { closesConnection, linger, mayStillSend } from "./respond.js";
 import { signedPlaylistHead } from "./serve-playlist.js";
@@ -13,5 +14,5 @@ export function streamedHead(ctx: RequestContext, status: number, rawHeaders: He
     headers.push("Connection", "close");
     if (mayStillSend(ctx)) linger(ctx.req.socket);
   }
-  return headers;
+  return withHsts(ctx, headers);
 }

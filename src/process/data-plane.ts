@@ -216,12 +216,16 @@ export class DataPlane {
         limits,
         proxyHeaderFrom: proxyProtocol ? trusted : null,
         tls: tls.get(name) ?? null,
-        gateway: { ...this.#gateway(runtime, name, trusted), isTls: tls.has(name) },
+        gateway: this.#gateway(runtime, name, { trusted, isTls: tls.has(name) }),
       },
     }));
   }
 
-  #gateway(runtime: Runtime, listener: string, trusted: Clients | null): ListenerGateway {
+  #gateway(
+    runtime: Runtime,
+    listener: string,
+    { trusted, isTls }: { readonly trusted: Clients | null; readonly isTls: boolean },
+  ): ListenerGateway {
     const { stats, accessLog, log } = this.#options;
     return {
       table: runtime.table(listener),
@@ -229,7 +233,8 @@ export class DataPlane {
       stats,
       accessLog,
       log,
-      isTls: false,
+      isTls,
+      acmeChallengeDirectory: isTls ? null : runtime.config.acmeChallengeDirectory,
       findClientIp: trusted === null ? null : compileClientIp(trusted),
       trustedProxies: trusted,
       mask: runtime.config.log.access.unmasked ? unmasked : maskTarget,

@@ -109,6 +109,8 @@ function compileRoute(input: RouteInput): CompiledRoute {
     keepsClientHost: route.hostHeader === "client",
     hostHeader: route.hostHeader === "bucket" || route.hostHeader === "client" ? null : route.hostHeader,
     bodySizeBytes: route.limits.bodySizeBytes,
+    httpsPort: route.httpsRedirect ? route.httpsPort : null,
+    hsts: route.hsts,
     removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
     access: compileRouteAccess(route),
     links,

@@ -48,6 +48,10 @@ export interface CompiledRoute {
   readonly keepsClientHost: boolean;
   readonly hostHeader: string | null;
   readonly bodySizeBytes: number;
+  /** Where plain HTTP is sent; `null`: it is served. */
+  readonly httpsPort: number | null;
+  /** The value of `Strict-Transport-Security` over TLS; `null`: none. */
+  readonly hsts: string | null;
   /** Lower case names that are not sent upstream. */
   readonly removedRequestHeaders: ReadonlySet<string> | null;
   /** Who may use the route; `null`: everybody. */

@@ -219,6 +219,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       },
       log: createLog("silent"),
       isTls: false,
+      acmeChallengeDirectory: null,
       findClientIp: null,
       trustedProxies: null,
       mask: (target) => target,
