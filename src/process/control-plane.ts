@@ -8,6 +8,7 @@ import { AdminListener } from "../server/admin.js";
 import type { AdminSecrets } from "../server/admin-guard.js";
 import type { AdminIssuer } from "../server/admin-issue.js";
 import type { AdminSource } from "../server/admin-source.js";
+import { CertificateWatch } from "../telemetry/certificate-watch.js";
 import { History } from "../telemetry/history.js";
 import type { Logger } from "../telemetry/log.js";
 import { createMetrics } from "../telemetry/metrics.js";
@@ -83,7 +84,19 @@ export class ControlPlane {
       compat: () => fleet.state.config.metrics.compat,
     });
     const history = new History(stats, performance.now());
-    this.#tickers = [{ tick: (nowMs) => this.#throttling.tick(nowMs) }, rates, history];
+    const certificates = new CertificateWatch(log);
+    this.#tickers = [
+      { tick: (nowMs) => this.#throttling.tick(nowMs) },
+      {
+        tick: () =>
+          certificates.tick(
+            this.#reports.flatMap((report) => report.certificates),
+            Date.now(),
+          ),
+      },
+      rates,
+      history,
+    ];
     rates.tick(performance.now());
     const issuer = () => this.#issuer;
     const secrets = () => this.#secrets;
