@@ -27,6 +27,8 @@ export type ToWorker =
       readonly worker: number;
       readonly version: string;
       readonly workers: number;
+      /** See `DataPlaneOptions`. */
+      readonly ticketKeys: Uint8Array;
       readonly config: ConfigMessage;
     }
   | { readonly say: "prepare"; readonly id: number; readonly config: ConfigMessage }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
@@ -60,6 +61,8 @@ export class Supervisor implements Fleet {
   readonly stats = new Stats();
   readonly log: Logger;
   readonly #version: string;
+  /** A TLS session that began in one worker is resumed in any. */
+  readonly #ticketKeys = randomBytes(48);
   readonly #programLog: ProgramLog;
   readonly #receiver = new StatsReceiver(this.stats);
   readonly #doors: FrontDoors;
@@ -346,6 +349,7 @@ export class Supervisor implements Fleet {
       worker: worker.number,
       version: this.#version,
       workers: this.#sharers,
+      ticketKeys: this.#ticketKeys,
       config: messageOf(this.#current),
     };
   }

@@ -57,7 +57,7 @@ function refuse(id: number, socket: Socket | undefined): void {
   tell({ say: "taken", id, isTaken: false });
 }
 
-async function begin({ worker, version: _, workers, config: message }: Start): Promise<ServingWorker> {
+async function begin({ worker, version: _, workers, ticketKeys, config: message }: Start): Promise<ServingWorker> {
   const config = configOf(message);
   const stats = new Stats();
   const programLog = openLog(config.log, (lines) => {
@@ -76,6 +76,7 @@ async function begin({ worker, version: _, workers, config: message }: Start): P
     share: workers,
     worker,
     generation: message.generation,
+    ticketKeys: Buffer.from(ticketKeys),
     // One alone has all of each budget.
     ...(workers > 1 ? { budgets: createLeasedBudgets(process, workers) } : {}),
   });
