@@ -9,7 +9,7 @@ export type ReadLimits = Pick<LimitsConfig, "headerSizeBytes" | "headerTimeoutMs
 /** What is told of the connections. */
 export interface HttpHandlers {
   onRequest(req: IncomingMessage, res: ServerResponse): void;
-  onConnectMethod(socket: Socket): void;
+  onConnectMethod(socket: Socket, req: IncomingMessage): void;
   onClientError(error: NodeJS.ErrnoException, socket: Socket): void;
   /** It has been still for `clientIdleTimeoutMs`. */
   onIdle(socket: Socket): void;
@@ -37,7 +37,7 @@ export class HttpReader {
     // Not answered here: whether the upload is wanted is for the upstream to say.
     this.#server.on("checkContinue", handlers.onRequest);
     this.#server.on("checkExpectation", handlers.onRequest);
-    this.#server.on("connect", (_req, socket: Socket) => handlers.onConnectMethod(socket));
+    this.#server.on("connect", (req, socket: Socket) => handlers.onConnectMethod(socket, req));
     this.#server.on("clientError", handlers.onClientError);
     this.#server.on("timeout", handlers.onIdle);
     // What starts the clock of headersTimeout; a server that listens is told so by its socket.

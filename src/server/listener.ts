@@ -168,8 +168,10 @@ export class Listener {
   #createReader(limits: LimitsConfig): HttpReader {
     return new HttpReader(limits, {
       onRequest: (req, res) => this.#serve(req, res),
-      onConnectMethod: (socket) =>
-        this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy."),
+      onConnectMethod: (socket, { url = "", httpVersion }) => {
+        const line = { method: "CONNECT", target: url, line: `CONNECT ${url} HTTP/${httpVersion}` };
+        this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.", line);
+      },
       onClientError: (error, socket) => this.#onClientError(error, socket),
       onIdle: (socket) => this.#onIdle(socket),
     });
@@ -344,7 +346,7 @@ export class Listener {
     // Node tells this again for each piece that still arrives; the first was answered.
     if (connection.isBroken) return;
     connection.isBroken = true;
-    this.#refuse(socket, code, message, requestLineOf(error));
+    this.#refuse(socket, code, message, requestLineOf(error, socket));
   }
 
   /** Answers, counts and logs where there is no request to do it for. */
@@ -382,9 +384,16 @@ function ignore(): void {}
 
 const NO_REQUEST_LINE = { method: "", target: "", line: "" };
 
-/** The request line of a head that was refused, as far as its last packet shows it; for the log. */
-function requestLineOf(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }): typeof NO_REQUEST_LINE {
-  const line = error.rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
+/**
+ * The request line of a head that was refused, as far as its last packet shows it; for the log. A packet that is not the
+ * connection's first may begin amid a header, a signature say: of such only what is a request line counts.
+ */
+function requestLineOf(
+  { rawPacket }: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
+  { bytesRead }: Socket,
+): typeof NO_REQUEST_LINE {
+  const line = rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
   const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
-  return { method, target, line };
+  const isFirst = bytesRead === rawPacket?.length;
+  return { method, target, line: isFirst || /^[A-Z]{3,20} \S+ HTTP\/\d\.\d$/.test(line) ? line : "" };
 }
