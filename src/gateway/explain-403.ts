@@ -38,6 +38,13 @@ export function explainRefusal(ctx: RequestContext, status: number, error: OssEr
   tell(ctx, { error, cause, mismatch, headers });
 }
 
+const NO_DOCUMENT: OssError = { code: "Forbidden", message: "", elements: new Map() };
+
+/** A HEAD was refused, and nothing says why; OSS says it in a header. */
+export function tellNothingSaid(ctx: RequestContext, headers: HeaderList): void {
+  tell(ctx, { error: NO_DOCUMENT, cause: "no-document", mismatch: null, headers });
+}
+
 function sentReading(ctx: RequestContext): Reading {
   const { method = "", rawTarget = "/", headers = [] } = ctx.upstreamRequest ?? {};
   const { rawPath, rawQuery } = splitTarget(rawTarget);

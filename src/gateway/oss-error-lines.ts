@@ -1,7 +1,7 @@
 import { type HeaderList, headerValue } from "../core/headers.js";
 import { nextOfOssError, PerSecond, writeSeldom } from "../telemetry/error-lines.js";
 import { bugFound } from "./exchange-faults.js";
-import { explainRefusal } from "./explain-403.js";
+import { explainRefusal, tellNothingSaid } from "./explain-403.js";
 import { type OssError, readOssError } from "./oss-error.js";
 import type { RequestContext } from "./request-context.js";
 
@@ -36,8 +36,8 @@ export class ErrorReader {
     this.#chunks.push(chunk);
     // The end may lie across two chunks.
     const isWhole = chunk.includes(END) || (this.#chunks.length > 1 && Buffer.concat(this.#chunks).includes(END));
-    // Behind what is written to the client, and before its connection can tell that the answer has ended.
-    if (isWhole) queueMicrotask(() => this.end());
+    // Behind what is written to the client now, and before anything that its end causes.
+    if (isWhole) process.nextTick(() => this.end());
     return !isWhole;
   }
 
@@ -74,6 +74,7 @@ export function tellOssError(ctx: RequestContext, status: number, error: OssErro
   try {
     if (status === 429 || status >= 500) tellFault(ctx, status, error);
     else if (error !== null && isTold(status)) explainRefusal(ctx, status, error, headers);
+    else if (status === 403 && ctx.upstreamRequest?.method === "HEAD") tellNothingSaid(ctx, headers);
   } catch (bug) {
     // The client has its answer, or gets it, whatever is wrong here.
     bugFound(ctx, bug);

@@ -25,6 +25,7 @@ export const REFUSAL_CAUSES = [
   "acceleration-off",
   "account-disabled",
   "object-archived",
+  "no-document",
   "other",
 ] as const;
 
@@ -186,6 +187,8 @@ export function nextOfRefusal(facts: RefusalFacts): string {
       return "The account is overdue or disabled: settle it with the vendor.";
     case "object-archived":
       return "The object is archived: restore it first.";
+    case "no-document":
+      return "The refusal of a HEAD came without its document (x-oss-err): look for what makes GET of HEAD between this gateway and OSS, and ask with GET for the reason.";
     case "other":
       return "Look the EC up on the vendor's troubleshooting page, or ask its support with this ossRequestId.";
   }
