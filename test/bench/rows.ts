@@ -141,6 +141,16 @@ export const ROWS: readonly Row[] = [
     amounts: LARGE_AMOUNTS,
     measure: (target, amount) => transferMany(target, "PUT", amount),
   },
+  {
+    // Measured apart, by `scrape.ts`.
+    ...SMALL,
+    name: "scrape",
+    title: "the metrics page with 200 routes and 2 workers: see the target",
+    path: "/metrics",
+    bodyBytes: 0,
+    contenders: [],
+    amounts: SMALL_AMOUNTS,
+  },
 ];
 
 /** A URL of the bench's own key that outlasts any run. */

@@ -11,7 +11,8 @@ import { canPin, findProgram, pinSelf, stopAll } from "./processes.js";
 import { formatRow, formatVerdicts } from "./report.js";
 import { rewriteCpuUs } from "./rewrite.js";
 import { ROWS, type Row } from "./rows.js";
-import { judge, judgeRewriting } from "./targets.js";
+import { measureScrape } from "./scrape.js";
+import { judge, judgeRewriting, judgeScrape } from "./targets.js";
 
 interface Plan {
   readonly options: BenchOptions;
@@ -79,7 +80,10 @@ async function runBench({ options, rows, contenders }: Plan, directory: string):
     print(`\n${results.slice(-1).map(formatRow).join()}\n`);
   }
   const rewriting = rows.some(({ name }) => name === "hls1000") ? [judgeRewriting(rewriteCpuUs())] : [];
-  const verdicts = [...judge(results), ...rewriting];
+  const scrapes = rows.some(({ name }) => name === "scrape")
+    ? [judgeScrape(await measureScrape(directory, settings.origin.filesPort))]
+    : [];
+  const verdicts = [...judge(results), ...rewriting, ...scrapes];
   if (verdicts.length > 0) print(`\n${formatVerdicts(verdicts)}\n`);
   writeFileSync(
     options.jsonFile,

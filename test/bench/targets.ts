@@ -1,5 +1,6 @@
 /** What ossgate has to reach, as ratios within one run, or as a figure of its own. */
 import type { Figures, RowResult } from "./measure.js";
+import type { ScrapeFigures } from "./scrape.js";
 import { ratio } from "./statistics.js";
 
 export interface Target extends Bound {
@@ -93,6 +94,14 @@ export function judgeRewriting(cpuUs: { readonly median: number; readonly rounds
     outcome: outcomeOf(target, cpuUs.median),
     isDisturbed: false,
   };
+}
+
+/** The target of a scrape with 200 routes, which is measured apart. */
+export function judgeScrape({ medianMs, roundsMs, firstMs, cpuMs, lineCount }: ScrapeFigures): Verdict {
+  const about = `${lineCount} lines; CPU ${cpuMs.toFixed(1)} ms; the first of a new program ${firstMs.toFixed(0)} ms`;
+  const target: Bound = { text: `scrape with 200 routes: ms at most 20 (${about})`, bound: 20, sense: "at most" };
+  const roundRange = [Math.min(...roundsMs), Math.max(...roundsMs)] as const;
+  return { ...target, measured: medianMs, roundRange, outcome: outcomeOf(target, medianMs), isDisturbed: false };
 }
 
 function outcomeOf({ bound, sense }: Bound, measured: number | null): Verdict["outcome"] {
