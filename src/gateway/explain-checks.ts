@@ -1,6 +1,7 @@
 import type { BudgetConfig, GatewayConfig, RatesConfig, RouteConfig } from "../config/gateway-config.js";
 import type { ErrorCode } from "../core/errors.js";
 import { reasonOf, type Stop } from "./explain-reason.js";
+import { STAGES } from "./handler.js";
 import type { RequestContext } from "./request-context.js";
 
 /** One check as it comes out: `skip` was not made here, because it would leave a trace. */
@@ -33,8 +34,10 @@ interface Planned {
 export function explainChecks(checked: CheckedRequest): readonly ExplainedCheck[] {
   const { stop } = checked;
   const checks: ExplainedCheck[] = [];
+  const end = stop === null ? STAGES.length : placeOf(stop.stage);
   for (const planned of plan(checked)) {
     const { check, outcome, detail } = planned;
+    if (placeOf(planned.stage) > end) break;
     if (stop !== null && isStoppedBy(planned, stop)) {
       checks.push(refusalOf(check, detail, stop));
       return checks;
@@ -42,9 +45,13 @@ export function explainChecks(checked: CheckedRequest): readonly ExplainedCheck[
     checks.push({ check, outcome, detail });
   }
   // A stage that has no check of its own here.
-  if (stop !== null) checks.push(refusalOf(stop.stage, "", stop));
+  if (stop !== null) checks.push(refusalOf(NAMES[stop.stage] ?? stop.stage, "", stop));
   return checks;
 }
+
+const placeOf = (stage: string): number => STAGES.findIndex(({ name }) => name === stage);
+
+const NAMES: Readonly<Record<string, string>> = { answerChallenge: "ACME", redirectToHttps: "https" };
 
 function refusalOf(check: string, detail: string, { denial }: Stop): ExplainedCheck {
   if (denial === undefined) return { check, outcome: "pass", detail: "answered here" };

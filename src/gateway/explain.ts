@@ -148,7 +148,7 @@ function answerOf({ answer }: ShadowResponse, stop: Stop | null): ExplainedAnswe
     status: answer.status,
     code: denial?.code ?? null,
     reason: denial === undefined ? whatIsAnswered(answer.status) : reasonOf(denial),
-    headers: answer.headers,
+    headers: answer.headers.map((value) => (value.includes("?") ? maskTarget(value) : value)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { headerValue } from "../core/headers.js";
 import type { Explanation, RequestToExplain } from "../gateway/explain.js";
 import type { ExplainedCheck } from "../gateway/explain-checks.js";
 import { maskTarget } from "../telemetry/access-log.js";
@@ -42,8 +43,11 @@ export function explainText(request: RequestToExplain, explanation: Explanation)
     }
     lines.push("");
   }
-  if (answer !== null)
-    lines.push(`Answer    ${answer.status}${answer.code === null ? "" : ` ${answer.code}`}: ${answer.reason}`, "");
+  if (answer !== null) {
+    lines.push(`Answer    ${answer.status}${answer.code === null ? "" : ` ${answer.code}`}: ${answer.reason}`);
+    const location = headerValue(answer.headers, "location");
+    lines.push(...(location === undefined ? [""] : [`          ${location}`, ""]));
+  }
   lines.push(...notes);
   return `${lines.join("\n").trimEnd()}\n`.replace(/[^\n\x20-\x7e\u00a0-\uffff]/g, "·");
 }
