@@ -109,7 +109,7 @@ t.test("no signal opens the debugger, and a worker ends by no signal that a term
   for (let i = 0; i < 4; i += 1) t.ok(isHello(await get(rig.port, "/hello.txt")));
   t.equal(await rig.metric("ossgate_worker_restarts_total"), 0);
   t.strictSame(await rig.workerPids(), pids);
-  t.notMatch(rig.program.stderr, /[Dd]ebugger/);
+  t.notMatch(rig.program.stderr, /Debugger listening/);
   agent.destroy();
 });
 
@@ -129,8 +129,9 @@ t.test("SIGTERM lets downloads of all workers finish, and the exit status is 0",
 });
 
 t.test("a rate is of all workers, and one worker alone gets all of it", async (t) => {
-  const ratePerSecond = 100;
-  const burst = 20;
+  // Few, so that a busy machine asks for more by far.
+  const ratePerSecond = 20;
+  const burst = 10;
   const rig = await startWorkers(t, { route: { limits: { requests: `${ratePerSecond}/s`, burst } } });
   for (const connections of [1, 8]) {
     const startMs = performance.now();
@@ -140,12 +141,13 @@ t.test("a rate is of all workers, and one worker alone gets all of it", async (t
       if (status === 200) passed += 1;
       return status === 200 || status === 429;
     });
-    while (performance.now() - startMs < 2_500) await load.more(10);
+    while (performance.now() - startMs < 3_000) await load.more(10);
     await load.stop();
     const seconds = (performance.now() - startMs) / 1_000;
     t.strictSame(load.failures, []);
     const most = burst + ratePerSecond * seconds;
     t.ok(passed <= most * 1.05 + 2, `${passed} of at most ${most} with ${connections} connections`);
+    // Half of it, which one of two workers would get by itself, were 10 × seconds + 5.
     t.ok(passed >= 0.75 * ratePerSecond * seconds, `${passed} with ${connections} connections in ${seconds} s`);
   }
 });
