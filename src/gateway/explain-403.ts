@@ -8,13 +8,11 @@ import { explainMismatch } from "../signing/mismatch.js";
 import type { Mismatch } from "../signing/mismatch-causes.js";
 import { type Reading, type StatedSignature, statedSignature } from "../signing/signed-text.js";
 import { parseHttpDateMs } from "../signing/time.js";
-import { PerSecond, writeSeldom } from "../telemetry/error-lines.js";
+import { repeatedLinesOf, writeSeldom } from "../telemetry/error-lines.js";
 import type { OssError } from "./oss-error.js";
 import { causeOfAnswer, nextOfRefusal, type RefusalCause } from "./refused-by-oss.js";
 import type { RequestContext } from "./request-context.js";
 
-/** The hostile send bad signatures by the thousand, and each comparison costs some. */
-const MAX_COMPARED_PER_SECOND = 10;
 const MAX_DETAIL = 200;
 
 /** Why OSS refused a request: a line in the log, once a minute for each route and cause, and a few words in the access log. */
@@ -70,7 +68,7 @@ function withFraming(headers: HeaderList, received: HeaderList): HeaderList {
 
 /** @returns `null`: too many were compared in this second */
 function compare(ctx: RequestContext, error: OssError, stated: StatedSignature, sent: Reading): Mismatch | null {
-  if (!comparisons.take(performance.now())) return null;
+  if (!repeatedLinesOf(ctx.gateway.log).comparisons.take(performance.now())) return null;
   const isOwn = ctx.signedDraft !== null;
   const received: Reading = isOwn
     ? sent
@@ -94,8 +92,6 @@ function compare(ctx: RequestContext, error: OssError, stated: StatedSignature, 
     credentials: credentialsOf(ctx, stated.accessKeyId),
   });
 }
-
-const comparisons = new PerSecond(MAX_COMPARED_PER_SECOND);
 
 /** The pair with this id, if it is one of the gateway's own. */
 function credentialsOf(ctx: RequestContext, accessKeyId: string): OssCredentials | null {

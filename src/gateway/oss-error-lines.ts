@@ -1,5 +1,5 @@
 import { type HeaderList, headerValue } from "../core/headers.js";
-import { nextOfOssError, PerSecond, writeSeldom } from "../telemetry/error-lines.js";
+import { nextOfOssError, repeatedLinesOf, writeSeldom } from "../telemetry/error-lines.js";
 import { bugFound } from "./exchange-faults.js";
 import { explainRefusal, tellNothingSaid } from "./explain-403.js";
 import { type OssError, readOssError } from "./oss-error.js";
@@ -7,10 +7,6 @@ import type { RequestContext } from "./request-context.js";
 
 /** Error documents with a string to sign are a few KiB. */
 const MAX_ASIDE_BYTES = 16 * 1024;
-/** In a flood of refusals the first tell as much as all. */
-const MAX_READ_PER_SECOND = 100;
-
-const readings = new PerSecond(MAX_READ_PER_SECOND);
 
 /**
  * Takes a copy of an error document that is streamed to the client, and tells the operator about it when it is whole.
@@ -54,7 +50,8 @@ const END = "</Error>";
  * cannot read), throttling and faults. What has its document in the head, or none, is told at once.
  */
 export function errorReader(ctx: RequestContext, status: number, headers: HeaderList): ErrorReader | null {
-  if (status < 400 || !isTold(status) || !readings.take(performance.now())) return null;
+  if (status < 400 || !isTold(status)) return null;
+  if (!repeatedLinesOf(ctx.gateway.log).readings.take(performance.now())) return null;
   const reader = new ErrorReader(ctx, status, headers);
   const isXml = headerValue(headers, "content-type")?.includes("xml") === true;
   if (ctx.upstreamRequest?.method !== "HEAD" && isXml && headerValue(headers, "content-encoding") === undefined) {

@@ -97,6 +97,10 @@ const MAX_KINDS = 4_096;
 
 /** Keeps a fault that comes by the thousand from filling the log. */
 export class RepeatedLines {
+  /** Error documents of OSS's that are read aside: in a flood of refusals the first tell as much as all. */
+  readonly readings = new PerSecond(100);
+  /** Of them those whose signatures are compared, which costs more; the hostile send bad ones by the thousand. */
+  readonly comparisons = new PerSecond(10);
   readonly #kinds = new Map<string, { sinceMs: number; suppressed: number }>();
 
   /**
