@@ -65,8 +65,10 @@ function scaled(value, units, factor) {
 
 const countParts = (value) => scaled(value, ["", "k", "M", "G"], 1000);
 const bytesParts = (value) => scaled(value, ["B", "KB", "MB", "GB", "TB"], 1000);
-const count = (value) => countParts(value).join(" ").trim();
-const bytes = (value) => bytesParts(value).join(" ");
+/** A number and its unit stay on one line. */
+const joined = (parts) => parts.join("\u00a0").trim();
+const count = (value) => joined(countParts(value));
+const bytes = (value) => joined(bytesParts(value));
 const rate = (value) => (value === null ? NONE : `${count(value)}/s`);
 const byteRate = (value) => (value === null ? NONE : `${bytes(value)}/s`);
 
@@ -281,6 +283,7 @@ function makePlot({ id, format, lines }) {
       axes: [
         {
           ...axis,
+          size: 28,
           space: 64,
           values: [
             [60, "{HH}:{mm}", null, null, null, null, null, null, 1],

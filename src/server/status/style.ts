@@ -46,7 +46,7 @@ svg.spark path.area { fill: var(--fill); stroke: none; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
 figure { margin: 0; padding: 12px 12px 6px; min-width: 0; }
 figcaption { font-size: 13px; font-weight: 600; margin: 0 2px 4px; }
-.chart { height: 216px; overflow: hidden; }
+.chart { height: 200px; overflow: hidden; }
 .chart .u-legend { font-size: 12.5px; color: var(--quiet); text-align: left; line-height: 24px; padding-left: 6px; white-space: nowrap; }
 .chart .u-legend .u-series:first-child { display: none; }
 .chart .u-legend th { font-weight: 500; } .chart .u-legend .u-marker { border-radius: 3px; }
@@ -108,7 +108,8 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .cards td[data-label]::before { content: attr(data-label); display: block; font-size: 12px; color: var(--quiet); }
   .cards td.wide { grid-column: 1 / -1; } .cards td.graph { grid-column: 1 / -1; }
   .cards tr[aria-selected=true] { background: var(--fill); } .cards tr[aria-selected=true] td { background: none; }
-  .events tr { border-top: 1px solid var(--line); padding: 10px 14px; }
+  .events tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: 8.5em minmax(0, 1fr) auto; gap: 4px 10px; }
+  .events td:last-child { grid-column: 1 / -1; }
   .events td { border: 0; padding: 0; }
 }
 @media (prefers-reduced-motion: no-preference) { .is-lost main { transition: opacity .3s; } }
