@@ -20,7 +20,21 @@ t.test("the README names no error code that does not exist", async (t) => {
 });
 
 t.test("the README names every metric of ours, and no other", async (t) => {
-  const page = createMetrics({ stats: new Stats(), version: "0", upstreams: () => [], credentials: () => [] });
+  const page = createMetrics({
+    stats: new Stats(),
+    version: "0",
+    upstreams: () => [],
+    credentials: () => [],
+    fleet: () => ({
+      generation: 1,
+      workersWanted: 1,
+      workersServing: 1,
+      workerRestarts: 0,
+      reloads: { ok: 0, failed: 0 },
+      lastReload: null,
+      configLoadedAtMs: 0,
+    }),
+  });
   const names = new Set([...(await page.metrics()).matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name));
   const ours = [...names].filter((name) => name.startsWith("ossgate_"));
   for (const name of ours) t.match(readme, `\`${name}\``, name);
