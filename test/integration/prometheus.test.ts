@@ -60,12 +60,19 @@ t.test("an alert says what is wrong, what to do, and how urgent it is", async (t
   }
 });
 
-t.test("rules ask for nothing that the gateway does not show", async (t) => {
+function fullPage(): Promise<string> {
+  const stats = new Stats();
+  const route = stats.route('quoted "\\ route');
+  route.countRequest({ signature: "v4-url", method: "GET", status: 502, bucket: "b", errorCode: "UPSTREAM_RESET" });
+  route.durations.observe(3);
+  stats.upstream("b").connects.observe(2);
+  stats.listeners.of("web").countTlsFailure("protocol");
   const page = createMetrics({
-    stats: new Stats(),
+    stats,
     version: "0",
     upstreams: () => [],
     credentials: () => [],
+    compat: () => "vts",
     fleet: () => ({
       generation: 1,
       workersWanted: 1,
@@ -76,7 +83,21 @@ t.test("rules ask for nothing that the gateway does not show", async (t) => {
       configLoadedAtMs: 0,
     }),
   });
-  const shown = pageNames(await page.metrics());
+  return page.metrics();
+}
+
+t.test("promtool reads the metrics page, and finds nothing wrong with our names", peer, async (t) => {
+  const { status, stderr } = spawnSync("promtool", ["check", "metrics"], { input: await fullPage(), encoding: "utf8" });
+  // 3: it dislikes names, as those that others chose for NGINX and Node.
+  t.ok(status === 0 || status === 3, stderr);
+  t.same(
+    stderr.split("\n").filter((line) => /ossgate|error/.test(line)),
+    [],
+  );
+});
+
+t.test("rules ask for nothing that the gateway does not show", async (t) => {
+  const shown = pageNames(await fullPage());
   const recorded = new Set(rulesOf("recording.yml").map(({ record = "" }) => record));
   for (const { expr, alert, record } of [...rulesOf("recording.yml"), ...rulesOf("alerts.yml")]) {
     for (const name of metricNamesIn(expr)) {
