@@ -145,12 +145,26 @@ t.test("slots of clients are apart", (t) => {
   t.end();
 });
 
-t.test("one budget's key has one size", (t) => {
-  const { holders } = new World(1);
-  const budgets = (holders.get(0) as LeaseHolder).budgets(() => {});
-  budgets.slots("a", 1);
-  t.throws(() => budgets.slots("a", 2), /different size/);
-  t.equal(budgets.isSharedUp, null);
+t.test("another size counts at once, for those too that have the slots already, and who is in stays in", (t) => {
+  const world = new World(2);
+  const [one, two] = [0, 1].map((worker) => (world.holders.get(worker) as LeaseHolder).budgets(() => {}));
+  if (one === undefined || two === undefined) throw new Error("no holders");
+  const slots = [one.slots("a", 4), two.slots("a", 4)] as const;
+  t.ok(slots[0].take(0));
+  t.ok(slots[1].take(0));
+  world.exchange();
+  const sizes = { rates: new Map(), clientRates: new Map(), slots: new Map([["a", 2]]), clientSlots: new Map() };
+  t.ok(one.slots("a", 2), "asked for and not in force yet");
+  for (const budgets of [one, two]) budgets.resize(sizes, 0);
+  world.exchange();
+  t.notOk(slots[0].take(0));
+  t.notOk(slots[1].take(0));
+  slots[1].release(0);
+  world.exchange();
+  t.ok(slots[0].take(0));
+  world.exchange();
+  t.notOk(one.slots("a", 2).take(0));
+  t.equal(one.isSharedUp, null);
   t.end();
 });
 
