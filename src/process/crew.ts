@@ -21,6 +21,8 @@ const KILL_AFTER_MS = 5_000;
 export interface CrewOptions {
   readonly log: Logger;
   readonly doors: FrontDoors;
+  /** What workers run; absent: worker-main beside this file. */
+  readonly program?: string;
   /** What a worker is started with, as of now; may wait until that is settled. */
   startMessage(worker: WorkerHandle): Promise<ToWorker>;
   onPatch(worker: WorkerHandle, patch: StatsPatch | null): void;
@@ -48,7 +50,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
-    cluster.setupPrimary({ exec: workerProgram(), args: [], serialization: "advanced" });
+    cluster.setupPrimary({ exec: options.program ?? workerProgram(), args: [], serialization: "advanced" });
   }
 
   get wanted(): number {

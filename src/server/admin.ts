@@ -57,6 +57,8 @@ export class AdminListener {
   retire(): void {
     this.#server.close();
     this.#server.closeIdleConnections();
+    // Those that are answered now are idle behind it.
+    this.#server.keepAliveTimeout = 1;
   }
 
   close(): void {

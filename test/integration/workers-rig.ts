@@ -4,6 +4,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import type { Test } from "tap";
 import type { Emulator } from "../../src/emulator/index.js";
+import { ask } from "../fault/support/client.js";
 import { Program } from "../fault/support/program.js";
 import { fill, HOST } from "../fault/support/rig.js";
 import { startEmulator } from "../support/gateway.js";
@@ -194,3 +195,31 @@ export async function gone(pid: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** What a reload comes to. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly generation: number;
+  readonly problems: readonly string[];
+}
+
+export async function reload(rig: WorkersRig, options?: WorkersOptions | string): Promise<Outcome> {
+  if (options !== undefined) {
+    await rig.writeConfig(typeof options === "string" ? options : workersText(rig.emulator.url, options));
+  }
+  return JSON.parse(await rig.admin("/reload", "POST")) as Outcome;
+}
+
+/** Nothing but GET. */
+export const ONLY_GET = { route: { methods: ["GET"] } };
+
+export async function putStatuses(rig: WorkersRig, count: number): Promise<readonly number[]> {
+  const statuses: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    // A connection of its own each, so that each worker gets some.
+    statuses.push((await ask(rig.port, "/put.txt", { method: "PUT", body: "x" })).status);
+  }
+  return statuses;
+}
+
+export const isHello = ({ status, body }: Reply): boolean => status === 200 && body === "hello";

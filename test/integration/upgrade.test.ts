@@ -1,0 +1,36 @@
+import t from "tap";
+import { runProgram } from "./cli-program.js";
+import { get, gone, isHello, Load, startWorkers } from "./workers-rig.js";
+
+t.test("an upgrade under load replaces every worker, fails no request and refuses no connection", async (t) => {
+  const rig = await startWorkers(t);
+  const before = await rig.workerPids();
+  const load = new Load(rig.port, "/hello.txt", 6, isHello);
+  await load.more(50);
+  const args = ["upgrade", "--config", rig.program.configFile, "--admin", `127.0.0.1:${rig.adminPort}`];
+  t.match(await runProgram(t, args), { code: 0, stdout: /all workers are new/ });
+  await load.more(50);
+  // The old ones end when their connections have: each was told to close with its next answer.
+  await Promise.all(before.map(gone));
+  const after = await rig.workerPids();
+  t.equal(after.length, 2);
+  t.notOk(after.some((pid) => before.includes(pid)));
+  await load.stop();
+  t.strictSame(load.failures, []);
+  t.equal(await rig.sum("ossgate_requests_total"), load.answered, "what the old ones counted stays");
+  t.equal(await rig.metric("ossgate_worker_restarts_total"), 0);
+});
+
+t.test("a download that an old worker serves is finished by it", async (t) => {
+  const rig = await startWorkers(t, { workers: 1 });
+  rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);
+  rig.emulator.faults.failNext(1, { kind: "stallMidBody", afterBytes: 512 * 1024 });
+  const [pid = 0] = await rig.workerPids();
+  const download = get(rig.port, "/big.bin");
+  await rig.emulator.until(() => rig.emulator.faults.stalled === 1);
+  t.match(JSON.parse(await rig.admin("/upgrade", "POST")), { ok: true });
+  t.ok(isHello(await get(rig.port, "/hello.txt")), "by the new one");
+  rig.emulator.faults.releaseStalled();
+  t.equal((await download).body.length, 1024 * 1024);
+  await gone(pid);
+});

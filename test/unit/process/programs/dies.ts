@@ -1,0 +1,2 @@
+/** A worker program that ends at once. */
+process.exit(7);
