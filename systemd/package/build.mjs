@@ -1,5 +1,5 @@
 /**
- * Builds the packages: `node systemd/package/build.mjs [--out DIR] [--version VERSION] [--program DIR]`.
+ * Builds the packages: `node systemd/package/build.mjs [--out DIR] [--version VERSION] [--program DIR] [--uncompressed]`.
  * ossgate_VERSION_ARCH.deb, and a .tar.gz of the same files for systems without dpkg. Needs no network. The same sources,
  * dependencies and Node give the same bytes; SOURCE_DATE_EPOCH is the time in them, by default that of the last commit.
  */
@@ -18,6 +18,8 @@ const { values } = parseArgs({
     version: { type: "string" },
     /** Compiled before; by default the sources are compiled, without what earlier builds left. */
     program: { type: "string" },
+    /** Far faster, for tests. */
+    uncompressed: { type: "boolean", default: false },
   },
 });
 
@@ -63,7 +65,14 @@ function writeTar(tree, file, seconds) {
   execFileSync(
     "tar",
     [
-      ...["--create", "--file", file, "--use-compress-program", "gzip -n", "--directory", tree],
+      ...[
+        "--create",
+        "--file",
+        file,
+        ...(values.uncompressed ? [] : ["--use-compress-program", "gzip -n"]),
+        "--directory",
+        tree,
+      ],
       ...["--owner=0", "--group=0", "--numeric-owner", `--mtime=@${seconds}`, "--sort=name", "--format=gnu"],
       ...["--no-recursion", "--verbatim-files-from", "--files-from=-"],
     ],
@@ -72,10 +81,14 @@ function writeTar(tree, file, seconds) {
 }
 
 function writeDeb(tree, file, seconds) {
-  execFileSync("dpkg-deb", ["--root-owner-group", "-Zgzip", "-z6", "--build", tree, file], {
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(seconds) },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  execFileSync(
+    "dpkg-deb",
+    ["--root-owner-group", ...(values.uncompressed ? ["-Znone"] : ["-Zgzip", "-z6"]), "--build", tree, file],
+    {
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(seconds) },
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
 }
 
 const architecture = ARCHITECTURES[process.arch];
@@ -98,11 +111,12 @@ try {
   mkdirSync(values.out, { recursive: true });
   const name = join(values.out, `ossgate_${version}_${architecture}`);
   stamp(tree, seconds);
-  writeTar(tree, `${name}.tar.gz`, seconds);
+  const archive = `${name}.tar${values.uncompressed ? "" : ".gz"}`;
+  writeTar(tree, archive, seconds);
   writeControl(tree, { version, architecture, description: own.description });
   stamp(tree, seconds);
   writeDeb(tree, `${name}.deb`, seconds);
-  process.stdout.write(`${name}.deb\n${name}.tar.gz\n`);
+  process.stdout.write(`${name}.deb\n${archive}\n`);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -115,13 +115,20 @@ function copyPackage(from, to) {
       return true;
     },
   });
-  if (code === 0) rmSync(to, { recursive: true });
+  if (code === 0) removeEmpty(to);
   return code;
+}
+
+/** With the folder of its scope, when nothing else is in it. */
+function removeEmpty(folder) {
+  rmSync(folder, { recursive: true });
+  if (readdirSync(dirname(folder)).length === 0) removeEmpty(dirname(folder));
 }
 
 function isForOthers(parts) {
   const name = parts.at(-1);
   if (LEGAL.test(name) || name === "") return false;
+  if (name.startsWith(".")) return true;
   if (FOLDERS_FOR_DEVELOPERS.has(parts[0]) || parts.includes("obj.target")) return true;
   if (FOR_DEVELOPERS.has(extname(name)) || name === "Makefile" || name === "config.gypi") return true;
   return parts[0] === "prebuilds" && parts.length > 1 && !isOfThisMachine(parts);
