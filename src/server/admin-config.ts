@@ -1,6 +1,6 @@
 import { configYaml, showConfig } from "../config/show-config.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
-import type { Asked } from "./admin-pages.js";
+import type { Asked } from "./admin-asked.js";
 
 /** `/config`: as it is served, defaults filled in. JSON, or YAML with `?format=yaml`. */
 export function answerConfig({ source, rawQuery }: Asked): AdminAnswer {

@@ -3,7 +3,7 @@ import { type Explanation, explainRequest, type RequestToExplain } from "../gate
 import { maskTarget } from "../telemetry/access-log.js";
 import { mergeCredentials } from "../telemetry/process-report.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
-import type { Asked } from "./admin-pages.js";
+import type { Asked } from "./admin-asked.js";
 import { explainText } from "./explain-text.js";
 
 const USAGE = `/routes/explain?url=…   what would become of a request

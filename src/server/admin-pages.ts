@@ -1,20 +1,9 @@
-import type { IncomingMessage } from "node:http";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
+import type { Asked } from "./admin-asked.js";
 import { answerConfig } from "./admin-config.js";
 import { answerExplain } from "./admin-explain.js";
-import { type GuardedPage, type GuardOptions, mayReadAll } from "./admin-guard.js";
-import type { AdminSource, ReloadOutcome } from "./admin-source.js";
-import type { StatusPage } from "./status/status-page.js";
-
-/** What a page is asked. */
-export interface Asked {
-  readonly req: IncomingMessage;
-  /** Without `?`. */
-  readonly rawQuery: string;
-  readonly source: AdminSource;
-  readonly guard: GuardOptions;
-  readonly status: StatusPage;
-}
+import { type GuardedPage, mayReadAll } from "./admin-guard.js";
+import type { ReloadOutcome } from "./admin-source.js";
 
 export interface AdminPage extends GuardedPage {
   readonly methods: readonly string[];

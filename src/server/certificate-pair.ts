@@ -71,10 +71,10 @@ function checkUsable(cert: string, key: string, file: string): void {
 function readKey(text: string, file: string): KeyObject {
   try {
     return createPrivateKey(text);
-  } catch (cause) {
-    const isEncrypted = (cause as NodeJS.ErrnoException).code === "ERR_MISSING_PASSPHRASE";
+  } catch {
+    const isEncrypted = /BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(text);
     const reason = isEncrypted ? "is encrypted; take the passphrase off" : "has no private key in PEM";
-    // The cause may quote what it read.
+    // Without its cause, which may quote what was read.
     throw new Error(`${file} ${reason}`);
   }
 }

@@ -40,7 +40,7 @@ export class Certificates {
 
   /**
    * For a client that names its host: the name itself, then the wildcard of its first label (RFC 9525 §6.3), then the
-   * address where the name is one, as some old clients send it. `null`: {@link forAddress}, or none.
+   * address where the name is one, as some old clients send it; else the first. `null`: there is none at all.
    */
   forName(servername: string): CertificatePair | null {
     const name = hostName(servername);
@@ -49,7 +49,8 @@ export class Certificates {
     const dot = name.indexOf(".");
     const wildcard = dot === -1 ? undefined : this.#byName.get(`*${name.slice(dot)}`);
     if (wildcard !== undefined) return wildcard.pair;
-    return isIP(name) === 0 ? null : (this.#byAddress.get(canonicalIpv6(name))?.pair ?? null);
+    const address = isIP(name) === 0 ? undefined : this.#byAddress.get(canonicalIpv6(name));
+    return (address ?? this.held[0])?.pair ?? null;
   }
 
   /**

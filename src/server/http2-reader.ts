@@ -92,7 +92,10 @@ export class Http2Reader {
     };
     const timer = setTimeout(close, GOAWAY_HEARD_MS).unref();
     session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
-    session.ping(close);
+    // The answer to the first may overtake requests that were about to be sent; to the second it cannot.
+    session.ping(() => {
+      if (session.destroyed || !session.ping(close)) close();
+    });
   }
 
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
