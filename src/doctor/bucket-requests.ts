@@ -52,8 +52,13 @@ export class Asker {
   }
 
   /** @throws ProbeError */
-  signed(method: string, key: string, query: QueryPairs = []): Promise<ProbeAnswer & { readonly sent: HeaderList }> {
-    const headers = this.#host();
+  signed(
+    method: string,
+    key: string,
+    query: QueryPairs = [],
+    more: HeaderList = [],
+  ): Promise<ProbeAnswer & { readonly sent: HeaderList }> {
+    const headers = [...this.#host(), ...more];
     const nowMs = Date.now() + correctionOf(this.skewMs);
     const credentials = this.#credentials as OssCredentials;
     const added = (this.#signer as HeaderSigner).sign({ method, key, query, headers, credentials, nowMs });
@@ -188,6 +193,9 @@ function reportClock(report: Report, skewMs: number): void {
   } else report.add("broken", "clock", result, "Set this machine's clock: no signature is valid until then.");
 }
 
+/** OSS forces nothing on a HEAD. */
+const FIRST_BYTE: HeaderList = ["Range", "bytes=0-0"];
+
 const SHOWN = /\.(?:jpe?g|png|gif|webp|svg|bmp|tiff?|html?)$/i;
 
 /** Whether OSS makes browsers download what they should show (oss-semantics §1.4). */
@@ -203,9 +211,10 @@ export async function examineForcedDownload(report: Report, asker: Asker, questi
       report.skipped("forced download", "no image or page was found to try it with");
       return;
     }
-    const isSigned = asker.canSign;
-    const answer = isSigned ? await asker.signed("HEAD", key) : await asker.anonymously("HEAD", key);
-    if (answer.status !== 200) report.skipped("forced download", `HEAD of ${key} was answered ${answer.status}`);
+    const answer = asker.canSign
+      ? await asker.signed("GET", key, [], FIRST_BYTE)
+      : await asker.anonymously("GET", key, FIRST_BYTE);
+    if (answer.status >= 300) report.skipped("forced download", `GET of ${key} was answered ${answer.status}`);
     else if (headerValue(answer.headers, "x-oss-force-download") !== "true")
       report.ok("forced download", `not of ${key}`);
     else if (routes.every(({ preview }) => preview))

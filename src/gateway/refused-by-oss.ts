@@ -111,7 +111,7 @@ const WHERE: Readonly<Record<Place, string>> = {
 /** What to do about a refusal, in one sentence. */
 export function nextOfRefusal(facts: RefusalFacts): string {
   const { cause, mismatch, isOwnSignature, endpoint, skewSeconds } = facts;
-  const name = mismatch?.name ?? "a header";
+  const name = mismatch?.name ?? "A header";
   const where = WHERE[mismatch?.place ?? "before"];
   switch (cause) {
     case "method-changed":
