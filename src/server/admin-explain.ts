@@ -39,15 +39,14 @@ export async function answerExplain({ req, rawQuery, source }: Asked): Promise<A
 
 type Parameters = ReadonlyMap<string, readonly string[]>;
 
-/** What is wrong, in a sentence, or the parameters. A raw plus is a space as in forms, but in a URL it is a plus. */
+/** What is wrong, in a sentence, or the parameters, encoded as forms are: a plus is a space (curl writes it so). */
 function readParameters(rawQuery: string): Parameters | string {
   const parameters = new Map<string, string[]>();
   for (const pair of rawQuery.split("&")) {
     if (pair === "") continue;
     const [rawName = "", ...rest] = pair.split("=");
     const name = decode(rawName);
-    const rawValue = rest.join("=");
-    const value = decode(name === "url" ? rawValue : rawValue.replaceAll("+", " "));
+    const value = decode(rest.join("=").replaceAll("+", " "));
     if (name === null || value === null) return "The query is not percent-encoded UTF-8.";
     if (!NAMES.has(name)) return `There is no parameter ${name}. An '&' inside of url= is written %26.`;
     parameters.set(name, [...(parameters.get(name) ?? []), value]);

@@ -58,7 +58,7 @@ async function explain(
 ): Promise<Explanation> {
   const query = new URLSearchParams({ url: `http://${host}${target}`, method, format: "json" });
   for (let i = 0; i < headers.length; i += 2) query.append("header", `${headers[i]}: ${headers[i + 1]}`);
-  const answer = await fetch(`${gateway.adminUrl}/routes/explain?${query.toString().replaceAll("+", "%20")}`);
+  const answer = await fetch(`${gateway.adminUrl}/routes/explain?${query}`);
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`${answer.status} ${text}`);
   return JSON.parse(text) as Explanation;
@@ -321,6 +321,11 @@ t.test("a person is told in words what is wrong with a question, and why there i
     t.match(text, words);
     t.match(text, "curl -G --data-urlencode");
   }
+  t.match(
+    (await at("url=http%3A//plain.test/a+b%2Bc+%E7%85%A7"))[1],
+    "GET /a%20b+c%20%E7%85%A7\n",
+    "as curl encodes it",
+  );
   const [status, text] = await at("url=http://plain.example/a");
   t.equal(status, 200);
   t.match(text, "Route     none");
