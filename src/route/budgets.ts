@@ -4,6 +4,7 @@ import type { Secret } from "../core/secret.js";
 import type { Budget, BudgetSizes, BudgetSpec, Budgets, LastingBudgets, Slots } from "../limits/budget.js";
 import { isSameNumber, isSameRate, oncePerKey } from "../limits/once-per-key.js";
 import { createSharedBudgets } from "../limits/shared-budgets.js";
+import { NEXT_OF_EVENTS } from "../telemetry/error-lines.js";
 import type { Logger } from "../telemetry/log.js";
 import type { ReadSecret } from "./compile-access.js";
 import { LaneHoldings, type Lanes } from "./compile-bandwidth.js";
@@ -75,7 +76,10 @@ export class BudgetHoldings {
 
   #onState(server: string, isUp: boolean, cause: string): void {
     if (isUp) this.#log.info({ server }, "limits are shared with the other machines");
-    else this.#log.warn({ server, cause }, "shared limits: the server cannot be used, this machine's share holds");
+    else {
+      const fields = { server, cause, next: NEXT_OF_EVENTS.sharedDown };
+      this.#log.warn(fields, "shared limits: the server cannot be used, this machine's share holds");
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { CredentialsEvents, CredentialsSource } from "../credentials/source
 import type { LastingBudgets } from "../limits/budget.js";
 import { createLocalBudgets } from "../limits/local-budgets.js";
 import { KNOWN_PUBLIC_KEY_URL } from "../signing/callback.js";
+import { NEXT_OF_EVENTS, writeSeldom } from "../telemetry/error-lines.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
 import { PublicKeys } from "../transport/public-keys.js";
@@ -87,12 +88,12 @@ export class Common {
         const isUsable = (this.#sources.get(credentials)?.current(Date.now()) ?? null) !== null;
         if (isUsable)
           log.warn(
-            { credentials, cause },
+            { credentials, cause, next: NEXT_OF_EVENTS.credentialsKept },
             "credentials were not refreshed, the last good ones stay in use until they expire",
           );
         else
           log.error(
-            { credentials, cause },
+            { credentials, cause, next: NEXT_OF_EVENTS.credentialsNone },
             "there are no valid credentials, and requests that need them are answered 503",
           );
       },
@@ -114,11 +115,15 @@ function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
       else counters.dnsLookUpsFailed += 1;
     },
     onDnsFailure(bucket, error) {
-      log.warn({ bucket, cause: error.message }, "upstream name was not resolved, the last addresses stay in use");
+      const fields = () => ({ bucket, cause: error.message, next: NEXT_OF_EVENTS.dnsFailed });
+      const message = "upstream name was not resolved, the last addresses stay in use";
+      writeSeldom(log, "warn", `dns/${bucket}`, performance.now(), fields, message);
     },
     onSetAside(bucket, address, reason) {
       stats.upstream(bucket).setAside += 1;
-      log.warn({ bucket, address, reason }, "upstream address set aside for 10 s");
+      const fields = () => ({ bucket, address, reason, next: NEXT_OF_EVENTS.addressSetAside });
+      const message = "upstream address set aside for 10 s";
+      writeSeldom(log, "warn", `aside/${bucket}/${address}/${reason}`, performance.now(), fields, message);
     },
   };
 }
@@ -128,14 +133,16 @@ function clockEvents(bucket: string, log: Logger): (skewMs: number, state: Clock
     const fields = { bucket, skewSeconds: Math.round(skewMs / 1_000) };
     if (state === "agrees") log.info(fields, "the clock agrees with that of OSS again");
     else if (state === "corrected") {
-      log.warn(fields, "the clock differs from that of OSS, which is signed with; set this machine's clock");
-    } else log.error(fields, "the clock differs from that of OSS by more than a day, and nothing is corrected");
+      const next = NEXT_OF_EVENTS.clockOff;
+      log.warn({ ...fields, next }, "the clock differs from that of OSS, which is signed with; set this machine's clock");
+    } else log.error({ ...fields, next: NEXT_OF_EVENTS.clockBeyond }, "the clock differs from that of OSS by more than a day, and nothing is corrected");
   };
 }
 
 function keyOptions(log: Logger): ConstructorParameters<typeof PublicKeys>[0] {
   return {
     known: [KNOWN_PUBLIC_KEY_URL],
-    onFailure: (url, cause) => log.warn({ url, cause }, "a public key of OSS's callbacks could not be had"),
+    onFailure: (url, cause) =>
+      log.warn({ url, cause, next: NEXT_OF_EVENTS.publicKeyFailed }, "a public key of OSS's callbacks could not be had"),
   };
 }

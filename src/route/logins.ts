@@ -3,6 +3,7 @@ import type { Denial } from "../core/errors.js";
 import { PasswordCheck } from "../credentials/password-check.js";
 import { PasswordFiles } from "../credentials/password-file.js";
 import { basicChallenge } from "../policy/basic-credentials.js";
+import { NEXT_OF_EVENTS } from "../telemetry/error-lines.js";
 import type { Logger } from "../telemetry/log.js";
 import { ForwardAuth } from "../transport/forward-auth.js";
 import { readCaFile } from "./ca-file.js";
@@ -29,7 +30,10 @@ export class Logins {
     const events = {
       onRead: (file: string, users: number) => log.info({ file, users }, "passwords are in use"),
       onFailure: (file: string, cause: string) =>
-        log.warn({ file, cause }, "the password file was not read again, its last good version stays in use"),
+        log.warn(
+          { file, cause, next: NEXT_OF_EVENTS.passwordFileKept },
+          "the password file was not read again, its last good version stays in use",
+        ),
     };
     this.#passwords = new PasswordFiles(events, common.passwordCheck);
   }
