@@ -1,4 +1,4 @@
-import type { AddressGauges, CredentialsGauges, UpstreamGauges } from "./metrics-source.js";
+import type { AddressGauges, CredentialsGauges, UpstreamGauges } from "./metrics-gauges.js";
 
 /** One certificate that clients are shown. */
 export interface CertificateGauges {
