@@ -53,7 +53,10 @@ const direct: Contender = {
   prepare: null,
 };
 
-const ossgate = ossgateAs("ossgate", "one process, JSON access log to a file", "auth: relay");
+const ossgate = ossgateAs("ossgate", "one worker, JSON access log to a file", "auth: relay");
+
+/** On the one core that a proxy has here: what a second worker costs, not what it brings. */
+export const OSSGATE_WORKERS = ossgateAs("ossgate-workers", "ossgate with workers: 2", "auth: relay", { workers: 2 });
 
 /** The same with credentials of the gateway's: what signing costs is the difference. */
 export const OSSGATE_SIGNED = ossgateAs("ossgate-signed", "ossgate with auth: sign, V4 in the header", SIGNING);
@@ -124,21 +127,27 @@ function refusing(refusal: number, contender: Contender): Contender {
  * @param auth lines of the route that say how it serves, indented by four
  * @param limit a further key of the route's limits
  */
-function ossgateAs(name: string, note: string, auth: string, limit?: string): Contender {
+interface OssgateOptions {
+  readonly limit?: string;
+  readonly workers?: number;
+}
+
+function ossgateAs(name: string, note: string, auth: string, limit?: string | OssgateOptions): Contender {
+  const options: OssgateOptions = typeof limit === "string" ? { limit } : (limit ?? {});
   return {
     name,
     note,
     absence: () => (existsSync(CLI_FILE) ? null : "not built"),
     prepare: (site) => ({
       command: process.execPath,
-      args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site, auth, limit))],
+      args: [CLI_FILE, "run", "--config", writeConfig(site, "gateway.yaml", ossgateConfig(site, auth, options))],
       env: {
         NODE_ENV: "production",
         OSS_ACCESS_KEY_ID: BENCH_KEY.id,
         OSS_ACCESS_KEY_SECRET: BENCH_KEY.secret,
         BENCH_LINK_SECRET: "a secret for links of 32 bytes..",
       },
-      readyUrl: `http://127.0.0.1:${site.adminPort}/healthz`,
+      readyUrl: `http://127.0.0.1:${site.adminPort}/readyz`,
     }),
   };
 }
@@ -198,6 +207,7 @@ export const ALL_CONTENDERS: readonly Contender[] = [
   OSSGATE_SIPPED,
   OSSGATE_PACED,
   OSSGATE_PACED_FAST,
+  OSSGATE_WORKERS,
   ...REFUSING,
 ];
 
@@ -219,10 +229,15 @@ function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: s
   };
 }
 
-function ossgateConfig({ listenPort, adminPort, originPort }: Site, auth: string, limit?: string): string {
+function ossgateConfig(
+  { listenPort, adminPort, originPort }: Site,
+  auth: string,
+  { limit, workers = 1 }: OssgateOptions,
+): string {
   return `listeners:
   - { name: web, address: "127.0.0.1:${listenPort}" }
 admin: { address: "127.0.0.1:${adminPort}" }
+workers: ${workers}
 log: { level: info, access: { format: json } }
 ${auth.includes("sign:") ? "credentials: { bench: { type: env } }\n" : ""}buckets:
   b: { bucket: bench-bucket, region: cn-hangzhou, endpoint: "http://127.0.0.1:${originPort}", connections: 256 }

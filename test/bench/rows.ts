@@ -12,6 +12,7 @@ import {
   OSSGATE_SIGNED,
   OSSGATE_SIPPED,
   OSSGATE_VERIFIED,
+  OSSGATE_WORKERS,
   REFUSING,
 } from "./contenders.js";
 import { type LoadResult, type LoadTarget, requestMany, shareAmong, transferMany } from "./load.js";
@@ -140,6 +141,15 @@ export const ROWS: readonly Row[] = [
     contenders: CONTENDERS,
     amounts: LARGE_AMOUNTS,
     measure: (target, amount) => transferMany(target, "PUT", amount),
+  },
+  {
+    ...SMALL,
+    name: "workers",
+    title: "GET of 1 KiB, one worker or two, on one core",
+    path: "/1k",
+    bodyBytes: KIB,
+    contenders: [OSSGATE, OSSGATE_WORKERS],
+    amounts: SMALL_AMOUNTS,
   },
   {
     // Measured apart, by `scrape.ts`.

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
-import { ALL_CONTENDERS, type Contender } from "./contenders.js";
+import { ALL_CONTENDERS, type Contender, OSSGATE_WORKERS } from "./contenders.js";
 import { type MeasureSettings, measureRow, type RowResult } from "./measure.js";
 import { type BenchOptions, parseOptions, pickByName, USAGE } from "./options.js";
 import { startOrigin } from "./origin.js";
@@ -12,7 +12,8 @@ import { formatRow, formatVerdicts } from "./report.js";
 import { rewriteCpuUs } from "./rewrite.js";
 import { ROWS, type Row } from "./rows.js";
 import { measureScrape } from "./scrape.js";
-import { judge, judgeRewriting, judgeScrape } from "./targets.js";
+import { leastShare } from "./split.js";
+import { judge, judgeRewriting, judgeScrape, judgeSplit } from "./targets.js";
 
 interface Plan {
   readonly options: BenchOptions;
@@ -83,7 +84,10 @@ async function runBench({ options, rows, contenders }: Plan, directory: string):
   const scrapes = rows.some(({ name }) => name === "scrape")
     ? [judgeScrape(await measureScrape(directory, settings.origin.filesPort))]
     : [];
-  const verdicts = [...judge(results), ...rewriting, ...scrapes];
+  const splits = rows.some(({ name }) => name === "workers")
+    ? [judgeSplit(leastShare(join(directory, `workers-${OSSGATE_WORKERS.name}`), 2))]
+    : [];
+  const verdicts = [...judge(results), ...rewriting, ...splits, ...scrapes];
   if (verdicts.length > 0) print(`\n${formatVerdicts(verdicts)}\n`);
   writeFileSync(
     options.jsonFile,

@@ -44,6 +44,16 @@ export const TARGETS: readonly Target[] = [
   pacedCpuTarget("ossgate-paced", SUBJECT, "an unlimited transfer"),
   pacedCpuTarget("ossgate-paced", "ossgate-sipped", "an unlimited transfer at that speed"),
   pacedCpuTarget("ossgate-paced-fast", SUBJECT, "an unlimited transfer"),
+  withinGateway("two workers", "workers", "ossgate-workers", 1.1, "one worker"),
+  {
+    text: "two workers: requests per second, by one worker's on the same core (printed, no target)",
+    row: "workers",
+    figure: "requestsPerSecond",
+    subject: "ossgate-workers",
+    against: SUBJECT,
+    bound: 0,
+    sense: "at least",
+  },
   ...["ossgate-denied", "ossgate-referer", "ossgate-limited"].map((subject) =>
     withinGateway(`refused by ${subject}`, "refused", subject, 0.5),
   ),
@@ -96,6 +106,13 @@ export function judgeRewriting(cpuUs: { readonly median: number; readonly rounds
   };
 }
 
+/** The target of how two workers share requests, which their access log tells. */
+export function judgeSplit(leastShare: number | null): Verdict {
+  const target: Bound = { text: "two workers: share of who serves least at least 0.4", bound: 0.4, sense: "at least" };
+  const outcome = outcomeOf(target, leastShare);
+  return { ...target, measured: leastShare, roundRange: null, outcome, isDisturbed: false };
+}
+
 /** The target of a scrape with 200 routes, which is measured apart. */
 export function judgeScrape({ medianMs, roundsMs, firstMs, cpuMs, lineCount }: ScrapeFigures): Verdict {
   const about = `${lineCount} lines; CPU ${cpuMs.toFixed(1)} ms; the first of a new program ${firstMs.toFixed(0)} ms`;
@@ -129,8 +146,14 @@ function cpuTarget(against: string, bound: number): Target {
 }
 
 /** What a way of serving may cost, by the gateway that relays. */
-function withinGateway(title: string, row: string, subject: string, bound: number): Target {
-  const text = `${title}: CPU per request at most ${bound} x ossgate that relays`;
+function withinGateway(
+  title: string,
+  row: string,
+  subject: string,
+  bound: number,
+  what = "ossgate that relays",
+): Target {
+  const text = `${title}: CPU per request at most ${bound} x ${what}`;
   return { text, row, figure: "cpuUsPerRequest", subject, against: SUBJECT, bound, sense: "at most" };
 }
 
