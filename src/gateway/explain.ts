@@ -161,6 +161,7 @@ function notesOf(ctx: RequestContext, route: RouteConfig | null, asked: Readonly
   const isGoingOn = !ctx.isHeadSent && route !== null;
   if (asked.has("basic")) notes.push("The password was not checked: it was taken for right.");
   if (asked.has("forwardAuth")) notes.push("The service of forwardAuth was not asked: it was taken to say yes.");
+  if ((route?.allow?.certificates.length ?? 0) > 0) notes.push("The client was taken to show no certificate.");
   if (!isGoingOn) return notes;
   if (route.target.kind === "callback") {
     notes.push("Whether OSS sent this callback is checked with its body, and then it goes to the application.");

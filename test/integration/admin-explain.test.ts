@@ -26,6 +26,7 @@ async function routes(t: Test): Promise<string> {
     `  - { name: ${name}, match: { hosts: [${name}.test] }, bucket: one, ${rest} }\n`;
   return [
     relayed("plain", "requestHeaders: { remove: [cookie] }"),
+    relayed("secured", "httpsRedirect: true"),
     relayed("prefixed", "keyPrefix: albums/2026/"),
     `  - { name: below, match: { hosts: [plain.test], pathPrefix: /below }, bucket: one, stripPrefix: true }\n`,
     `  - { name: style, match: { hosts: [style.test] }, buckets: [one] }\n`,
@@ -123,6 +124,8 @@ const CASES: readonly Sent[] = [
   { host: "plain.test", target: "/%zz" },
   { host: "plain.test", target: "/%ff" },
   { host: "nowhere.test", target: "/" },
+  { host: "secured.test", target: "/a.txt?x=1" },
+  { host: "secured.test", target: "//evil.test/a.txt" },
   { host: "prefixed.test", target: "/a.txt" },
   { host: "prefixed.test", target: "/../a.txt" },
   { host: "prefixed.test", target: "/a.txt", headers: ["Authorization", "OSS ak:c2lnbmF0dXJl"] },
