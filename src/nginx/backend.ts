@@ -1,7 +1,9 @@
 import { isIP } from "node:net";
+import { parseUpstreamIp } from "../config/address.js";
 import { endpointHost, isEndpointOf } from "../config/endpoint.js";
 import { parseBoundDomain } from "../config/host-name.js";
 import { parseOssHost } from "../config/oss-host.js";
+import { Refusal } from "../config/refusal.js";
 import { BUCKET_NAME, ENDPOINT_KINDS } from "../config/values.js";
 import type { Directive } from "./directive.js";
 import type { Findings } from "./findings.js";
@@ -58,8 +60,10 @@ export function findBackend(target: Target, upstreams: Upstreams, findings: Find
   if (!BUCKET_NAME.test(bucket)) return `${bucket} is no name of a bucket`;
   if (upstream !== undefined) reportServers(upstream, servers, bucket, findings);
   const port = first.port ?? (scheme === "https" ? 443 : 80);
-  const addresses = servers.flatMap(({ host }) => (isIP(host) === 0 ? [] : [host]));
-  const connectName = isIP(first.host) === 0 ? first.host : ossName;
+  const addresses = [...new Set(servers.flatMap(({ host }) => (isIP(host) === 0 ? [] : [host])))];
+  const refused = addresses.find((address) => parseUpstreamIp(address) instanceof Refusal);
+  if (refused !== undefined) return `${refused} is no address that OSS can have`;
+  const connectName = isIP(first.host) === 0 ? ofBucket(first.host, bucket) : ossName;
   return {
     bucket,
     addresses,
@@ -67,6 +71,12 @@ export function findBackend(target: Target, upstreams: Upstreams, findings: Find
     hostName: ossName,
     ...endpointOf({ scheme, port, bucket, connectName, ossName }),
   };
+}
+
+/** OSS picks the bucket by Host; the name that is connected to may be another bucket's of the same endpoint. */
+function ofBucket(host: string, bucket: string): string {
+  const other = parseOssHost(host)?.bucket ?? null;
+  return other === null || other === bucket ? host : `${bucket}.${host.slice(other.length + 1)}`;
 }
 
 function isBucketHost(name: string): boolean {

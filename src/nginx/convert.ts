@@ -338,9 +338,10 @@ class Conversion {
     const taken = new Set<string>();
     const names = new Set<string>();
     const all = this.#listeners.names;
-    const placed = this.#placed.map((route) =>
-      this.#guarded.has(route.server as Directive) ? closedOf(route) : route,
-    );
+    const placed = this.#placed.map((route) => {
+      if (route.server !== undefined && this.#guarded.has(route.server)) return closedOf(route, GUARDED_ELSEWHERE);
+      return this.#certificatesCanBeShown(route) ? route : closedOf(route, NO_CERTIFICATES);
+    });
     return merged([...placed, ...this.#closedUnder(placed)]).flatMap((route) => {
       const { pathPrefix } = route.path;
       const hosts = route.hosts.filter(
@@ -350,6 +351,11 @@ class Conversion {
       for (const name of route.listeners) for (const host of hosts) taken.add(`${name} ${host} ${pathPrefix}`);
       return [routeYaml(route, hosts, freeName(routeName(hosts[0] ?? "", pathPrefix), names), all)];
     });
+  }
+
+  #certificatesCanBeShown({ body, listeners }: Placed): boolean {
+    const { certificates } = (body.allow ?? {}) as YamlMap;
+    return certificates === undefined || [...listeners].every((name) => this.#listeners.asksForCertificates(name));
   }
 
   /** Closed paths that a route would serve else; they belong to its bucket. */
@@ -434,10 +440,15 @@ function locationsOf(scope: Scope): readonly (readonly [Directive, Scope])[] {
   });
 }
 
+const GUARDED_ELSEWHERE =
+  "Closed: another location of the server guarded paths that this would serve; the report names it.";
+const NO_CERTIFICATES =
+  "Closed: NGINX asked for a client certificate here, and no authority of such is known on its listeners.";
+
 /** The route, for nobody until somebody has looked at it. */
-function closedOf(route: Placed): Placed {
-  const why = "Closed: another location of the server guarded paths that this would serve; the report names it.";
-  return { ...route, comments: [...route.comments, why], body: { ...route.body, deny: { clients: EVERYBODY } } };
+function closedOf(route: Placed, why: string): Placed {
+  const body = { ...route.body, allow: undefined, satisfy: undefined, deny: { clients: EVERYBODY } };
+  return { ...route, comments: [...route.comments, why], body };
 }
 
 /** The same route of two servers, port 80 and port 443 say, is one. */

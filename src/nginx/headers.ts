@@ -1,14 +1,12 @@
 import { parseRemovedHeader } from "../config/values.js";
-import {
-  HEADER_NAME,
-  isSettableHeader,
-  parseHeaderValue,
-  parseRemovedResponseHeader,
-} from "../config/values-policies.js";
+import { isSettableHeader, parseHeaderValue, parseRemovedResponseHeader } from "../config/values-policies.js";
 import type { Findings } from "./findings.js";
 import type { Scope } from "./scope.js";
 import { timeMs } from "./units.js";
 import type { YamlMap } from "./yaml-text.js";
+
+/** Names that YAML, and JavaScript, take for nothing else. */
+const PLAIN_NAME = /^[A-Za-z][A-Za-z0-9-]*$/;
 
 /** What a route does to the headers of answers. */
 export interface AnswerHeaders {
@@ -29,7 +27,7 @@ export function readAnswerHeaders(scope: Scope, findings: Findings): AnswerHeade
       findings.taken(header, "routes[].hsts, on answers over TLS");
     } else if (
       value.includes("$") ||
-      !HEADER_NAME.test(name) ||
+      !PLAIN_NAME.test(name) ||
       !isSettableHeader(name) ||
       typeof parseHeaderValue(value) !== "string"
     )

@@ -85,7 +85,8 @@ function readRequests(limit: Directive, scope: Scope, budgets: Budgets, findings
     return;
   }
   budget.requests = `${rate}/s`;
-  budget.burst = Number(parameter(limit, "burst") ?? "0") + 1;
+  const burst = Number(parameter(limit, "burst") ?? "0") + 1;
+  budget.burst = Number.isSafeInteger(burst) ? Math.min(Math.max(burst, 1), MOST_BURST) : 1;
   findings.taken(zone, `limits.${budget === budgets.perClient ? "perClient." : ""}requests`);
   if (limit.args.includes("nodelay")) findings.taken(limit, "limits.*.requests and burst");
   else
@@ -125,7 +126,8 @@ function readConnections(limit: Directive, scope: Scope, budgets: Budgets, findi
   findings.taken(limit, `limits.${budget === budgets.perClient ? "perClient." : ""}connections`);
 }
 
-const LEAST_RATE_BYTES = 16 * 1024;
+const [LEAST_RATE_BYTES, MOST_RATE_BYTES] = [16 * 1024, 2 ** 40];
+const MOST_BURST = 1_000_000;
 
 function readRate(scope: Scope, perClient: Budget, findings: Findings): void {
   const limit = scope.one("limit_rate");
@@ -136,7 +138,7 @@ function readRate(scope: Scope, perClient: Budget, findings: Findings): void {
   }
   if (bytes === null) findings.unsupported(limit, "write limits.perClient.egress");
   else {
-    perClient.egress = `${sizeText(Math.max(bytes, LEAST_RATE_BYTES))}/s`;
+    perClient.egress = `${sizeText(Math.min(Math.max(bytes, LEAST_RATE_BYTES), MOST_RATE_BYTES))}/s`;
     findings.approximated(limit, "limits.perClient.egress, of all the connections of a client together");
   }
   findings.unsupported(scope.one("limit_rate_after"), "the first bytes are paced as well");

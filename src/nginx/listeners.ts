@@ -90,6 +90,13 @@ export class Listeners {
     }));
   }
 
+  /** Whether clients of a listener can show a certificate. */
+  asksForCertificates(name: string): boolean {
+    return [...this.#drafts.values()].some(
+      (draft) => nameOf(draft) === name && draft.isTls && draft.clientCaFile !== undefined,
+    );
+  }
+
   get ports(): readonly number[] {
     return [...this.#drafts.values()].map(({ port }) => port);
   }

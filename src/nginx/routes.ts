@@ -339,7 +339,7 @@ function readShared({ scope, findLocation }: ProxiedLocation, findings: Findings
       deny: denyOf({ ...access, lost }),
       referer,
       cors,
-      indexDocument: index?.args[1]?.replace(/^(?:\$1)?\//, ""),
+      indexDocument: !methods.includes("GET") ? undefined : index?.args[1]?.replace(/^(?:\$1)?\//, ""),
       limits: readLimits(scope, findings),
       responseHeaders,
       hsts,
