@@ -134,8 +134,15 @@ function clockEvents(bucket: string, log: Logger): (skewMs: number, state: Clock
     if (state === "agrees") log.info(fields, "the clock agrees with that of OSS again");
     else if (state === "corrected") {
       const next = NEXT_OF_EVENTS.clockOff;
-      log.warn({ ...fields, next }, "the clock differs from that of OSS, which is signed with; set this machine's clock");
-    } else log.error({ ...fields, next: NEXT_OF_EVENTS.clockBeyond }, "the clock differs from that of OSS by more than a day, and nothing is corrected");
+      log.warn(
+        { ...fields, next },
+        "the clock differs from that of OSS, which is signed with; set this machine's clock",
+      );
+    } else
+      log.error(
+        { ...fields, next: NEXT_OF_EVENTS.clockBeyond },
+        "the clock differs from that of OSS by more than a day, and nothing is corrected",
+      );
   };
 }
 
@@ -143,6 +150,9 @@ function keyOptions(log: Logger): ConstructorParameters<typeof PublicKeys>[0] {
   return {
     known: [KNOWN_PUBLIC_KEY_URL],
     onFailure: (url, cause) =>
-      log.warn({ url, cause, next: NEXT_OF_EVENTS.publicKeyFailed }, "a public key of OSS's callbacks could not be had"),
+      log.warn(
+        { url, cause, next: NEXT_OF_EVENTS.publicKeyFailed },
+        "a public key of OSS's callbacks could not be had",
+      ),
   };
 }
