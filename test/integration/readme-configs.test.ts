@@ -1,4 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { request as tlsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
@@ -7,6 +9,7 @@ import type { Emulator } from "../../src/emulator/index.js";
 import { startSts } from "../support/credential-servers.js";
 import { startEmulator, startGateway, type Teardown, type TestGateway } from "../support/gateway.js";
 import { answerTo, head, type RawAnswer, valuesOf, xmlText } from "../support/raw-client.js";
+import { TestAuthority } from "../support/tls-world.js";
 
 const readme = readFileSync("README.md", "utf8");
 const KEY = { accessKeyId: "readme-ak", accessKeySecret: new Secret("readme-secret-0123") };
@@ -183,3 +186,45 @@ t.test("presign.yaml takes the upload that the README presigns", async (t) => {
   t.equal((await answerTo(gateway.port, `${bytes}hello`)).status, 200);
   t.equal(emulator.readObject("examplebucket", "in/a.bin").toString(), "hello");
 });
+
+t.test(
+  "tls.yaml: plain HTTP leads to https, which has a certificate of certbot's layout; challenges are served",
+  async (t) => {
+    const emulator = await world(t);
+    emulator.putObject("examplebucket", "albums/7/cover.jpg", "a cover", { "x-oss-object-acl": "public-read" });
+    const authority = new TestAuthority(t);
+    const live = join(authority.directory, "live");
+    const folder = join(live, "img.example.com");
+    mkdirSync(folder, { recursive: true });
+    const named = authority.issue({ san: "DNS:img.example.com" });
+    copyFileSync(named.certFile, join(folder, "fullchain.pem"));
+    copyFileSync(named.keyFile, join(folder, "privkey.pem"));
+    const bare = authority.issue({ san: "IP:47.0.2.74" });
+    const challenges = join(authority.directory, "challenges");
+    mkdirSync(challenges);
+    writeFileSync(join(challenges, "token-1"), "token-1.thumbprint");
+    const config = configOf("tls.yaml", emulator)
+      .replace("/etc/letsencrypt/live", live)
+      .replace("/etc/ossgate/tls/47.0.2.74.pem", bare.certFile)
+      .replace("/etc/ossgate/tls/47.0.2.74.key", bare.keyFile)
+      .replace("/var/www/acme/.well-known/acme-challenge", challenges)
+      .replace("0.0.0.0:443", "127.0.0.1:0");
+    const gateway = await startGateway(t, config);
+    const redirect = await get(gateway, "http://img.example.com/albums/7/cover.jpg?x=1");
+    t.equal(redirect.status, 301);
+    t.same(valuesOf(redirect.rawHeaders, "location"), ["https://img.example.com/albums/7/cover.jpg?x=1"]);
+    const challenge = await get(gateway, "http://img.example.com/.well-known/acme-challenge/token-1");
+    t.equal(challenge.body.toString(), "token-1.thumbprint");
+    const secure = await new Promise<IncomingMessage>((resolve, reject) => {
+      const port = gateway.gateway.addresses.get("secure")?.port;
+      const options = { host: "127.0.0.1", port, servername: "img.example.com", headers: { host: "img.example.com" } };
+      const ca = readFileSync(authority.caFile);
+      tlsRequest({ ...options, ca, path: "/albums/7/cover.jpg", agent: false }, resolve)
+        .on("error", reject)
+        .end();
+    });
+    secure.resume();
+    t.equal(secure.statusCode, 200);
+    t.equal(secure.headers["strict-transport-security"], "max-age=31536000");
+  },
+);
