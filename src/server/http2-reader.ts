@@ -54,7 +54,12 @@ export class Http2Reader {
   #idleTimer: NodeJS.Timeout | undefined;
   #resetsLeft = RESETS_AT_ONCE;
   #resetsCountedMs = performance.now();
-  #isGoingAway = false;
+  /** The connection is to end. */
+  #isLeaving = false;
+  /** The client is being told so; `heard`: it sends nothing new any more. */
+  #goodbye: "unsaid" | "said" | "heard" = "unsaid";
+  /** Ends of answers that wait until it has heard. */
+  #heldEnds: (() => void)[] = [];
 
   constructor(connection: Http2Connection) {
     this.#connection = connection;
@@ -79,23 +84,41 @@ export class Http2Reader {
   }
 
   /**
-   * Tells the client that this connection takes no new requests, and closes it behind those that are open. What the client
-   * sends before it has heard that is served (RFC 9113 §6.8).
+   * Ends the connection behind the requests that are open; where there are none, behind the next, or when it has been idle
+   * for as long as it may be.
    */
   goAway(): void {
+    this.#isLeaving = true;
+    if (this.#openStreams > 0) this.#sayGoodbye();
+  }
+
+  /**
+   * What the client sends before it has heard that it should send no more is served (RFC 9113 §6.8). nghttp2 reads nothing
+   * more once it has said so and no stream is open, so one is kept open until then.
+   */
+  #sayGoodbye(): void {
     const session = this.#session;
-    if (this.#isGoingAway || session.destroyed || session.closed) return;
-    this.#isGoingAway = true;
-    const close = (): void => {
+    if (this.#goodbye !== "unsaid" || session.destroyed || session.closed) return;
+    this.#goodbye = "said";
+    const onHeard = (): void => {
       clearTimeout(timer);
+      this.#goodbye = "heard";
       if (!session.destroyed) session.close();
+      for (const end of this.#heldEnds.splice(0)) end();
     };
-    const timer = setTimeout(close, GOAWAY_HEARD_MS).unref();
+    const timer = setTimeout(onHeard, GOAWAY_HEARD_MS);
+    session.once("close", onHeard);
     session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
     // The answer to the first may overtake requests that were about to be sent; to the second it cannot.
     session.ping(() => {
-      if (session.destroyed || !session.ping(close)) close();
+      if (session.destroyed || !session.ping(onHeard)) onHeard();
     });
+  }
+
+  #holdEnd(end: () => void): boolean {
+    const isHeld = this.#goodbye === "said";
+    if (isHeld) this.#heldEnds.push(end);
+    return isHeld;
   }
 
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
@@ -106,8 +129,9 @@ export class Http2Reader {
     const about = { remoteAddress: peer, servername: socket.servername ?? false, timeout: limits.clientIdleTimeoutMs };
     const place = new Http2StreamSocket(stream, about);
     const req = new Http2Request(stream, head, headers, place);
-    const res = new Http2Response(stream, req, place);
+    const res = new Http2Response(stream, req, place, (end) => this.#holdEnd(end));
     res.on("close", () => this.#onStreamClosed(res));
+    if (this.#isLeaving) this.#sayGoodbye();
     const running = onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, () => {});
     if (!stream.destroyed) stream.setTimeout(limits.clientIdleTimeoutMs, () => running.onClientIdle());
   }

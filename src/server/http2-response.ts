@@ -33,10 +33,18 @@ export class Http2Response extends EventEmitter {
   isBrokenOff = false;
   readonly #stream: ServerHttp2Stream;
   readonly #request: RequestFacts;
+  readonly #holdEnd: (end: () => void) => boolean;
   #hasBody = true;
 
-  constructor(stream: ServerHttp2Stream, request: RequestFacts, socket: Http2StreamSocket) {
+  /** @param holdEnd handed what ends the stream; `true`: it is called later by whom it was handed to */
+  constructor(
+    stream: ServerHttp2Stream,
+    request: RequestFacts,
+    socket: Http2StreamSocket,
+    holdEnd: (end: () => void) => boolean,
+  ) {
     super();
+    this.#holdEnd = holdEnd;
     this.#stream = stream;
     this.#request = request;
     this.socket = socket;
@@ -76,8 +84,11 @@ export class Http2Response extends EventEmitter {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return this;
     if (this.#hasBody) {
-      if (chunk === undefined || chunk.length === 0) stream.end();
-      else stream.end(chunk);
+      const isHeld = this.#holdEnd(() => stream.end());
+      const hasMore = chunk !== undefined && chunk.length > 0;
+      if (hasMore && isHeld) stream.write(chunk);
+      else if (hasMore) stream.end(chunk);
+      else if (!isHeld) stream.end();
     }
     if (this.#request.complete) return this;
     // RFC 9113 §8.1: the client need not send the rest, and learns it once it has the whole answer.

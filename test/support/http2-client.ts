@@ -64,7 +64,8 @@ export async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> 
   });
   stream.on("data", (chunk: Buffer) => chunks.push(chunk));
   stream.on("error", () => {});
-  if (!stream.closed || !stream.destroyed) await once(stream, "close");
+  // Not once(), which an error would settle first.
+  if (!stream.destroyed) await new Promise((resolve) => stream.on("close", resolve));
   return { status: Number(headers[":status"] ?? 0), headers, body: Buffer.concat(chunks), rstCode: stream.rstCode };
 }
 
