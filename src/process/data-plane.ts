@@ -117,16 +117,18 @@ export class DataPlane {
       const { stats, log } = this.#options;
       const runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
       const { tls, listeners } = await this.#prepareListeners(runtime);
-      return {
-        runtime,
-        commit: async () => this.#commit({ config, generation, runtime, tls, listeners }),
-        abort: () => {
-          this.#isPreparing = false;
-          listeners.abort();
-          closePlaneTls(tls);
-          runtime.destroy();
-        },
+      const abort = (): void => {
+        this.#isPreparing = false;
+        listeners.abort();
+        closePlaneTls(tls);
+        runtime.destroy();
       };
+      const commit = async (): Promise<void> => {
+        // What is going down opens nothing any more.
+        if (this.#isDraining) abort();
+        else this.#commit({ config, generation, runtime, tls, listeners });
+      };
+      return { runtime, commit, abort };
     } catch (error) {
       this.#isPreparing = false;
       throw error;

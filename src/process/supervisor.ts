@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
+import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { ReloadOutcome } from "../server/admin-source.js";
 import { type Logger, openLog, type ProgramLog } from "../telemetry/log.js";
@@ -66,6 +67,8 @@ export class Supervisor implements Fleet {
   readonly #programLog: ProgramLog;
   readonly #receiver = new StatsReceiver(this.stats);
   readonly #doors: FrontDoors;
+  /** So that a reload does not ask anew for credentials that it does not change. */
+  readonly #common: Common;
   readonly #crew: Crew;
   readonly #control: ControlPlane;
   readonly #sockets: SystemdSockets;
@@ -91,6 +94,7 @@ export class Supervisor implements Fleet {
     });
     this.log = this.#programLog.logger;
     this.#sockets = takeSystemdSockets();
+    this.#common = new Common(new Stats(), this.log);
     this.#manager = createServiceManager({ log: this.log });
     this.#current = {
       ...read,
@@ -358,12 +362,13 @@ export class Supervisor implements Fleet {
   #compile(config: GatewayConfig): Runtime {
     // Not one of those that share budgets: it serves nobody.
     const alone = { ...config, limits: { ...config.limits, shared: null } };
-    return new Runtime(alone, new Stats(), this.log);
+    return new Runtime(alone, new Stats(), this.log, this.#common);
   }
 
   /** What the admin listener signs with, where it does. */
   #startCredentials({ config, runtime }: Current): void {
     if (config.admin.bearerSecret === null) return;
+    runtime.take(performance.now());
     for (const source of runtime.credentials.values()) void source.start();
   }
 

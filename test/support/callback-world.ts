@@ -14,6 +14,7 @@ import { Usage } from "../../src/route/usage.js";
 import { Listener } from "../../src/server/listener.js";
 import { callbackMessage, KNOWN_PUBLIC_KEY_URL } from "../../src/signing/callback.js";
 import type { AccessEntry } from "../../src/telemetry/access-log.js";
+import { maskTarget } from "../../src/telemetry/access-log.js";
 import { createLog } from "../../src/telemetry/log.js";
 import { type RouteStats, Stats } from "../../src/telemetry/stats.js";
 import type { PublicKeyOptions, PublicKeys } from "../../src/transport/public-keys.js";
@@ -222,7 +223,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       acmeChallengeDirectory: null,
       findClientIp: null,
       trustedProxies: null,
-      mask: (target) => target,
+      mask: maskTarget,
       usage: new Usage(),
     },
   });
