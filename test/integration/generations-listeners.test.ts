@@ -234,5 +234,13 @@ t.test(
     t.match(early.text, /^HTTP\/1\.1 200 OK\r\n/);
     t.equal(plane.report().generation, 2);
     t.equal(plane.addresses.get("more")?.port, port);
+
+    const later = await closedPort();
+    const last = await plane.prepare(read([web, { name: "late", address: `127.0.0.1:${later}` }]));
+    await plane.stop(0);
+    await last.commit();
+    t.ok(await refuses(later), "what has ended opens nothing any more");
+    t.equal(plane.report().generation, 2);
+    await t.rejects(plane.prepare(next), /shutting down/);
   },
 );
