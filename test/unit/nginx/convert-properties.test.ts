@@ -19,7 +19,7 @@ const PIECES = [
   ...[
     "$host",
     "${",
-    "${host}",
+    ["$", "{host}"].join(""),
     "$bucket",
     "http://b.oss-cn-x-internal.aliyuncs.com",
     "https://",
