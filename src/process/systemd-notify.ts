@@ -1,6 +1,8 @@
 import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
-import type { Notify } from "./systemd.js";
+
+/** Sends one datagram; throws the system's error. */
+export type Notify = (message: string) => void;
 
 /** Of the package unix-dgram, for Node itself has no datagrams between processes of one machine. */
 interface UnixDatagrams {

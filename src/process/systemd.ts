@@ -1,5 +1,5 @@
 import type { Logger } from "../telemetry/log.js";
-import { openNotifySocket } from "./systemd-notify.js";
+import { type Notify, openNotifySocket } from "./systemd-notify.js";
 
 /** Who started the program and wants to know how it does: systemd, or nobody. See sd_notify(3). */
 export interface ServiceManager {
@@ -17,9 +17,6 @@ export interface ServiceManager {
   /** The whole program works: workers answer. To be called each second while it does; without it systemd restarts us. */
   alive(): void;
 }
-
-/** Sends one datagram; throws the system's error. */
-export type Notify = (message: string) => void;
 
 export interface ServiceManagerOptions {
   readonly log: Logger;
