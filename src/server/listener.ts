@@ -113,7 +113,7 @@ export class Listener {
     for (const socket of held) {
       socket.off("error", ignore);
       this.#onConnection(socket);
-      socket.resume();
+      if (this.#terms.tls === null || this.#mustNamePeer(socket)) socket.resume();
     }
   }
 
@@ -271,7 +271,8 @@ export class Listener {
       onSource: (source) => {
         if (source !== null) tellPeer(socket, source);
         this.#read(socket);
-        socket.resume();
+        // TLS reads below the socket's own stream, and takes what is given back there.
+        if (this.#terms.tls === null) socket.resume();
       },
       onNone: (reason) => {
         const fields = { listener: this.name, peer: socket.remoteAddress ?? "", cause: reason };
