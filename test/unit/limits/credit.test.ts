@@ -124,7 +124,8 @@ t.test("however load spreads over workers, the whole budget is used and never mo
         const due = 10 * rate;
         const found = passedBetween(world.passed, 1000, 11_000);
         // Where few pass, the credit of one that asks no more is still to be paid: one request for each sharer.
-        if (found < Math.min(Math.floor(0.95 * due), due - workers)) throw new Error(`${found} of ${due} in ten seconds`);
+        if (found < Math.min(Math.floor(0.95 * due), due - workers))
+          throw new Error(`${found} of ${due} in ten seconds`);
         return true;
       },
     ),
