@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls";
 import type { LimitsConfig, ListenAddress } from "../config/gateway-config.js";
 import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { peerOf, tellPeer } from "../gateway/client-address.js";
-import { tellCertificate } from "../gateway/client-certificate.js";
+import { shareCertificate, tellCertificate } from "../gateway/client-certificate.js";
 import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
@@ -226,19 +226,22 @@ export class Listener {
     }
     tellPeer(socket, peerOf(raw));
     if (tls.asksForCertificates) tellCertificate(socket);
-    if (socket.alpnProtocol === "h2") this.#readHttp2(socket);
+    if (socket.alpnProtocol === "h2") this.#readHttp2(socket, tls.asksForCertificates);
     else {
       this.#follow(socket);
       this.#reader.read(socket);
     }
   }
 
-  #readHttp2(socket: TLSSocket): void {
+  #readHttp2(socket: TLSSocket, mayHaveCertificate: boolean): void {
     const reader = new Http2Reader({
       socket,
       peer: peerOf(socket),
       limits: this.#terms.limits,
-      onRequest: (req, res, onClose) => handleRequest(this.#gateway, req, res, onClose),
+      onRequest: (req, res, onClose) => {
+        if (mayHaveCertificate) shareCertificate(socket, req.socket);
+        return handleRequest(this.#gateway, req, res, onClose);
+      },
       onAbuse: () => {
         const fields = { listener: this.name, peer: peerOf(socket) };
         this.#gateway.log.debug(fields, "a client resets its HTTP/2 streams too often; its connection is closed");

@@ -1,12 +1,14 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { constants } from "node:http2";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import t from "tap";
 import { answerOf, get, HOST, openSession, startHttp2 } from "../support/http2-client.js";
 import { BUCKET } from "../support/relay-world.js";
+import { TestAuthority } from "../support/tls-world.js";
 
 const run = promisify(execFile);
 
@@ -234,6 +236,28 @@ t.test("the name of the connection and the host of a request: 421 where another 
   t.equal(other.status, 421);
   t.match(other.body.toString(), /MisdirectedRequest/);
 });
+
+t.test(
+  "every request of a connection is from whom its certificate names, and from nobody where there is none",
+  async (t) => {
+    const ca = new TestAuthority(t);
+    const asks = `, clientCaFile: ${ca.caFile}, clientCertificate: optional`;
+    const world = await startHttp2(t, "allow: { certificates: [O=Example/CN=partner] }", "", asks);
+    world.emulator.putObject(BUCKET, "a", "x");
+    const statusesOf = async (subject: string | null): Promise<readonly number[]> => {
+      const pair = subject === null ? null : ca.issue({ subject });
+      const shown = pair === null ? {} : { cert: readFileSync(pair.certFile), key: readFileSync(pair.keyFile) };
+      const session = await openSession(t, world, {}, shown);
+      const answers = await Promise.all([1, 2].map(() => answerOf(get(session, "/a"))));
+      return answers.map(({ status }) => status);
+    };
+    t.strictSame(await statusesOf("/O=Example/CN=partner"), [200, 200]);
+    const { clientSubject } = await world.gateway.logged(({ status }) => status === 200);
+    t.equal(clientSubject, "CN=partner,O=Example");
+    t.strictSame(await statusesOf("/O=Example/CN=other"), [403, 403]);
+    t.strictSame(await statusesOf(null), [403, 403]);
+  },
+);
 
 t.test("curl speaks it, and HTTP/1.1 where it wants that", async (t) => {
   const world = await startHttp2(t);

@@ -5,6 +5,7 @@ import {
   connect,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
 } from "node:http2";
 import type { Teardown } from "./gateway.js";
 import { type RelayWorld, startRelay } from "./relay-world.js";
@@ -33,8 +34,14 @@ export async function startHttp2(
 }
 
 /** A client of Node's; what breaks its connection is told by its streams. */
-export async function openSession(t: Teardown, { port }: Http2World, settings = {}): Promise<ClientHttp2Session> {
+export async function openSession(
+  t: Teardown,
+  { port }: Http2World,
+  settings = {},
+  more: SecureClientSessionOptions = {},
+): Promise<ClientHttp2Session> {
   const session = connect(`https://${HOST}:${port}`, {
+    ...more,
     settings,
     createConnection: undefined as never,
     rejectUnauthorized: false,
