@@ -1,12 +1,27 @@
+import { execFile, spawnSync } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { needsProgram } from "../clients/players/ffmpeg.js";
 import { temporaryDirectory } from "../clients/programs.js";
 import type { Teardown } from "../support/gateway.js";
 
+const run = promisify(execFile);
+
 const EXECUTABLE = "/usr/bin/chromium";
 
 /** Test options: skips with a message where Debian's Chromium is absent. */
 export const NEEDS_CHROMIUM = needsProgram(EXECUTABLE, "--version", "chromium");
+
+/** Test options for a Chromium that trusts an authority of the test's: skips with a message where it cannot be told so. */
+export const NEEDS_TRUSTING_CHROMIUM = { ...needsCertutil(), ...NEEDS_CHROMIUM };
+
+/** It has no option that prints something and ends well. */
+function needsCertutil(): { readonly skip?: string } {
+  const isThere = process.env.OSSGATE_REQUIRE_PEERS === "1" || spawnSync("certutil", ["-H"]).error === undefined;
+  return isThere ? {} : { skip: "certutil is not installed (apt-get install libnss3-tools)" };
+}
 
 /** It plays without a gesture, and asks nobody but the addresses of this machine: what ends in `.test` is here too. */
 const ARGUMENTS = [
@@ -22,9 +37,13 @@ const ARGUMENTS = [
   "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ];
 
-/** Starts a headless Chromium with a profile of its own; it ends with the test. */
-export async function startChromium(t: Teardown): Promise<Browser> {
+/**
+ * Starts a headless Chromium with a profile of its own; it ends with the test.
+ * @param caFile an authority that it trusts besides those of the web; needs certutil
+ */
+export async function startChromium(t: Teardown, caFile: string | null = null): Promise<Browser> {
   const home = await temporaryDirectory(t);
+  if (caFile !== null) await trust(home, caFile);
   const browser = await chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
@@ -33,6 +52,15 @@ export async function startChromium(t: Teardown): Promise<Browser> {
   });
   t.teardown(() => browser.close());
   return browser;
+}
+
+/** Where Chromium looks for what its user trusts. */
+async function trust(home: string, caFile: string): Promise<void> {
+  const directory = join(home, ".pki", "nssdb");
+  await mkdir(directory, { recursive: true });
+  const database = ["-d", `sql:${directory}`];
+  await run("certutil", [...database, "-N", "--empty-password"]);
+  await run("certutil", [...database, "-A", "-n", "authority of the test", "-t", "C,,", "-i", caFile]);
 }
 
 /** What the page told of a playback. */
