@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import type { Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
 import type { Readable } from "node:stream";
 import type { Teardown } from "../support/gateway.js";
@@ -88,6 +89,9 @@ export interface OssClientOptions {
   readonly headerEncoding?: string;
   readonly retryMax?: number;
   readonly agent?: Agent;
+  readonly httpsAgent?: HttpsAgent;
+  /** Of an endpoint without a scheme, and of those that ali-oss knows itself. */
+  readonly secure?: boolean;
   readonly timeout?: number;
 }
 

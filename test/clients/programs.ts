@@ -44,9 +44,13 @@ export async function temporaryDirectory(t: Teardown): Promise<string> {
   return directory;
 }
 
-/** A bucket that everybody may read and write, by the gateway's address and by its domain. */
+/**
+ * A bucket that everybody may read and write, by the gateway's address and by its domain.
+ * @param listener further keys of the listener, in YAML's flow style
+ */
 export async function startOpenWorld(
   t: Teardown,
+  listener = "",
 ): Promise<{ readonly emulator: Emulator; readonly gateway: TestGateway }> {
   const emulator = await startEmulator(t);
   emulator.addBucket({ name: BUCKET, region: REGION, acl: "public-read-write", domains: [DOMAIN] });
@@ -54,7 +58,7 @@ export async function startOpenWorld(
   const gateway = await startGateway(
     t,
     `
-listeners: [{ name: web, address: "127.0.0.1:0" }]
+listeners: [{ name: web, address: "127.0.0.1:0"${listener === "" ? "" : `, ${listener}`} }]
 admin: { address: "127.0.0.1:0" }
 buckets:
   open: { bucket: ${BUCKET}, region: ${REGION}, domains: [${DOMAIN}], endpoint: "${emulator.url}" }

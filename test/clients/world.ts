@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Secret } from "../../src/core/secret.js";
 import type { Emulator } from "../../src/emulator/index.js";
 import { startEmulator, startGateway, type Teardown, type TestGateway } from "../support/gateway.js";
+import { pairsOf, type TestAuthority } from "../support/tls-world.js";
 import { BUCKET, KEYS, type OssClientOptions, OTHER_BUCKET, REGION, STS } from "./ali-oss.js";
 
 /** An emulator and a gateway before it. */
@@ -37,8 +38,11 @@ const SINGLE_ROUTE = `
     methods: ${METHODS}
 `;
 
-/** A gateway for SDKs, path style and custom domain, or one whose address means a single bucket. */
-export async function startWorld(t: Teardown, kind: "sdk" | "single" = "sdk"): Promise<World> {
+/**
+ * A gateway for SDKs, path style and custom domain, or one whose address means a single bucket.
+ * @param listener further keys of its listener, in YAML's flow style
+ */
+export async function startWorld(t: Teardown, kind: "sdk" | "single" = "sdk", listener = ""): Promise<World> {
   const emulator = await startEmulator(t);
   for (const { accessKeySecret, ...rest } of [KEYS, STS]) {
     emulator.addCredentials({ ...rest, accessKeySecret: new Secret(accessKeySecret) });
@@ -48,7 +52,7 @@ export async function startWorld(t: Teardown, kind: "sdk" | "single" = "sdk"): P
   const gateway = await startGateway(
     t,
     `
-listeners: [{ name: web, address: "127.0.0.1:0" }]
+listeners: [{ name: web, address: "127.0.0.1:0"${listener === "" ? "" : `, ${listener}`} }]
 admin: { address: "127.0.0.1:0" }
 buckets:
   example: { bucket: ${BUCKET}, region: ${REGION}, domains: [${DOMAIN}], endpoint: "${emulator.url}" }
@@ -56,6 +60,12 @@ buckets:
 routes:${kind === "sdk" ? SDK_ROUTES : SINGLE_ROUTE}`,
   );
   return { emulator, gateway };
+}
+
+/** A listener's `tls`, with a certificate for its address and all its names. */
+export function tlsFor(ca: TestAuthority): string {
+  const san = [SDK_NAME, DOMAIN, BUCKET_HOST].map((name) => `DNS:${name}`);
+  return `tls: { certificates: ${pairsOf(ca.issue({ san: [...san, "IP:127.0.0.1"].join() }))} }`;
 }
 
 /** One way in which a client finds the gateway. */
