@@ -18,17 +18,24 @@ export function explainMiss(
   const ofHost = config.routes.filter((route) => servesHost(route, host));
   if (found !== null) return nearRoutes(ofHost, found, listener, path);
   if (ofHost.length === 0) return [`No route has the host ${host} in match.hosts.${nearHosts(config, host)}`];
-  return ofHost.slice(0, MAX_NAMED).map((route) => whyNot(route, listener, path));
+  return ofHost
+    .slice(0, MAX_NAMED)
+    .map((route) => whyNot(route, listener, path) ?? `Route ${route.name} would be next, but the request ends before.`);
 }
 
 function nearRoutes(ofHost: readonly RouteConfig[], found: RouteConfig, listener: string, path: string): string[] {
   return ofHost
     .filter((route) => route !== found)
     .slice(0, MAX_NAMED)
-    .map((route) => whyNot(route, listener, path));
+    .map(
+      (route) =>
+        whyNot(route, listener, path) ??
+        `Route ${route.name} would take it too, but another host or a longer prefix goes first.`,
+    );
 }
 
-function whyNot(route: RouteConfig, listener: string, path: string): string {
+/** @returns `null` when the route serves it */
+function whyNot(route: RouteConfig, listener: string, path: string): string | null {
   const { listeners, pathPrefix } = route.match;
   if (listeners !== null && !listeners.includes(listener)) {
     return `Route ${route.name} has the host, but is for ${listeners.length === 1 ? "listener" : "listeners"} ${listeners.join(", ")}, not for ${listener}.`;
@@ -36,7 +43,7 @@ function whyNot(route: RouteConfig, listener: string, path: string): string {
   if (!coversPath(pathPrefix.replace(/\/+$/, ""), path)) {
     return `Route ${route.name} has the host, but its pathPrefix ${pathPrefix} does not cover the path.`;
   }
-  return `Route ${route.name} would take it too, but another host or a longer prefix goes first.`;
+  return null;
 }
 
 function servesHost({ match }: RouteConfig, host: string): boolean {

@@ -96,7 +96,8 @@ const SECRET_HEADERS: ReadonlySet<string> = new Set([
   "security-token",
 ]);
 
-function maskHeaders(headers: readonly string[]): readonly string[] {
+/** Names and values in turn; what would let someone in is not shown. */
+export function maskHeaders(headers: readonly string[]): readonly string[] {
   return headers.map((value, i) => (i % 2 === 0 ? value : maskValue((headers[i - 1] as string).toLowerCase(), value)));
 }
 

@@ -1,5 +1,6 @@
 import type { ListenerConfig } from "../config/gateway-config.js";
 import { type Explanation, explainRequest, type RequestToExplain } from "../gateway/explain.js";
+import { maskHeaders } from "../gateway/explain-upstream.js";
 import { maskTarget } from "../telemetry/access-log.js";
 import { mergeCredentials } from "../telemetry/process-report.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
@@ -137,16 +138,12 @@ function wantsJson(parameters: Parameters, accept = ""): boolean {
   return format === undefined ? /\bapplication\/json\b/i.test(accept) : format === "json";
 }
 
-const MASKED: ReadonlySet<string> = new Set(["authorization", "cookie", "x-oss-security-token"]);
-
 function jsonOf(request: RequestToExplain, explanation: Explanation): object {
-  const { headers } = request;
-  const isMasked = (i: number): boolean => i % 2 === 1 && MASKED.has((headers[i - 1] as string).toLowerCase());
   return {
     request: {
       ...request,
       target: maskTarget(request.target),
-      headers: headers.map((text, i) => (isMasked(i) ? "***" : text)),
+      headers: maskHeaders(request.headers),
     },
     ...explanation,
   };

@@ -154,6 +154,9 @@ function shorten(entry: AccessEntry, maxChars: number): AccessEntry {
  */
 export function accessLine(entry: AccessEntry, nowMs: number): string {
   let line = `{"log":"access","time":"${isoTime(nowMs)}","requestId":"${entry.requestId}","client":${quote(entry.client)},"host":${quote(entry.host)},"method":${quote(entry.method)},"target":${quote(entry.target)},"protocol":"${entry.protocol}"`;
+  if (entry.requestLine !== undefined) line += `,"requestLine":${quote(entry.requestLine)}`;
+  if (entry.remoteUser !== undefined) line += `,"remoteUser":${quote(entry.remoteUser)}`;
+  if (entry.clientSubject !== undefined) line += `,"clientSubject":${quote(entry.clientSubject)}`;
   if (entry.referer !== undefined) line += `,"referer":${quote(entry.referer)}`;
   if (entry.userAgent !== undefined) line += `,"userAgent":${quote(entry.userAgent)}`;
   line += `,"route":${quote(entry.route)}`;

@@ -20,8 +20,12 @@ const ENTRY: AccessEntry = {
   durationMs: 1.5,
 };
 
-const FULL: AccessEntry = {
+// Required: a field that the line lacks is found out here.
+const FULL: Required<AccessEntry> = {
   ...ENTRY,
+  requestLine: "GET http://img.example.com/a.jpg HTTP/1.1",
+  remoteUser: "reader",
+  clientSubject: "CN=partner.example.com,O=Example Ltd",
   referer: "https://example.com/",
   userAgent: "curl/8",
   bucket: "media",
@@ -64,11 +68,24 @@ t.test("what a client writes cannot break a line or begin another", async (t) =>
     "\ud800",
   ];
   for (const [index, text] of hostile.entries()) {
-    const entry = { ...FULL, host: text, method: text, target: text, referer: text, userAgent: text, detail: text };
+    const entry = {
+      ...FULL,
+      host: text,
+      method: text,
+      target: text,
+      referer: text,
+      userAgent: text,
+      detail: text,
+      remoteUser: text,
+      clientSubject: text,
+      requestLine: text,
+    };
     const line = accessLine(entry, 0);
     t.ok(/^[\x20-\x7e]*\n$/.test(line), `row ${index}`);
-    const { host, method, target, referer, userAgent, detail } = JSON.parse(line) as AccessEntry;
-    t.ok([host, method, target, referer, userAgent, detail].every((value) => value === text));
+    const read = JSON.parse(line) as Required<AccessEntry>;
+    const { host, method, target, referer, userAgent, detail, remoteUser, clientSubject, requestLine } = read;
+    const values = [host, method, target, referer, userAgent, detail, remoteUser, clientSubject, requestLine];
+    t.ok(values.every((value) => value === text));
   }
 });
 
