@@ -29,7 +29,7 @@ t.test("the example and the smallest file are good: exit 0 and one line each", a
   t.strictSame(ran, {
     code: 0,
     stdout:
-      "config/gateway.example.yaml: ok (7 routes, 2 buckets, 2 listeners)\n" +
+      "config/gateway.example.yaml: ok (8 routes, 2 buckets, 3 listeners)\n" +
       "config/gateway.minimal.yaml: ok (1 route, 1 bucket, 1 listener)\n",
     stderr: "",
   });
@@ -44,7 +44,7 @@ t.test("a bad file: exit 3, and every problem on a line of its own", async (t) =
   t.equal(ran.code, 3);
   t.equal(ran.stdout, "");
   t.strictSame(ran.stderr.split("\n"), [
-    'bad.yaml:4:5: listeners[0].adress: expected one of name, address, proxyProtocol, found "adress". Did you mean address?',
+    'bad.yaml:4:5: listeners[0].adress: expected one of name, address, tls, proxyProtocol, found "adress". Did you mean address?',
     'bad.yaml:16:13: routes[0].bucket: expected the alias of a bucket, found "med". Did you mean media?',
     "",
   ]);
