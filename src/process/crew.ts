@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "../telemetry/log.js";
+import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
 import type { FrontDoors } from "./front-doors.js";
 import { PROTOCOL, type ToWorker } from "./messages.js";
@@ -17,12 +18,20 @@ const FAST_DEATH_MS = 5_000;
 const MAX_FAST_DEATHS = 3;
 /** How much longer than its grace a worker that drains may take before it is killed. */
 const KILL_AFTER_MS = 5_000;
+/** A worker that says nothing for so long hangs, and is killed … */
+const HUNG_AFTER_MS = 20_000;
+/** … and so is one that does not serve yet: to load the program may take a while on a busy machine. */
+const HUNG_AT_START_AFTER_MS = 60_000;
+
+const ENDING = "the gateway is ending";
 
 export interface CrewOptions {
   readonly log: Logger;
   readonly doors: FrontDoors;
   /** What workers run; absent: worker-main beside this file. */
   readonly program?: string;
+  /** Monotonic milliseconds; for tests. */
+  readonly nowMs?: () => number;
   /** What a worker is started with, as of now; may wait until that is settled. */
   startMessage(worker: WorkerHandle): Promise<ToWorker>;
   onPatch(worker: WorkerHandle, patch: StatsPatch | null): void;
@@ -31,9 +40,19 @@ export interface CrewOptions {
   onGone(worker: WorkerHandle): void;
 }
 
+/** What a worker answered; see `WorkerHandle.collect`. */
+export interface Collected {
+  readonly worker: WorkerHandle;
+  readonly report: ProcessReport | null;
+}
+
+/** A worker that ended, or that the system could not give. */
+type Ended = Pick<WorkerHandle, "number" | "pid" | "startedMs" | "servingSinceMs">;
+
 /** The workers: keeps as many as are wanted, and replaces those that die. */
 export class Crew {
   readonly #options: CrewOptions;
+  readonly #nowMs: () => number;
   readonly #workers = new Set<WorkerHandle>();
   readonly #changes = new Set<() => void>();
   /** By number: forks that wait for their back-off. */
@@ -50,6 +69,7 @@ export class Crew {
 
   constructor(options: CrewOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     cluster.setupPrimary({ exec: options.program ?? workerProgram(), args: [], serialization: "advanced" });
   }
 
@@ -69,13 +89,15 @@ export class Crew {
   /** @throws Error one sentence when workers cannot begin */
   async start(count: number): Promise<void> {
     this.resize(count);
-    await this.#until(() => this.serving.length === count || this.#startProblem !== null);
+    await this.#until(() => this.serving.length === count || this.#startProblem !== null || this.#isEnding);
+    if (this.#isEnding) throw new Error(ENDING);
     if (this.#startProblem !== null) throw new Error(this.#startProblem);
     this.#hasServed = true;
   }
 
   /** Another number of workers: more are begun, those beyond drain. */
   resize(count: number, graceMs = 0): void {
+    if (this.#isEnding) return;
     this.#wanted = count;
     for (const [number, timer] of this.#pending) {
       if (number <= count) continue;
@@ -83,7 +105,7 @@ export class Crew {
       this.#pending.delete(number);
     }
     for (const worker of this.#workers) if (worker.number > count) this.#drain(worker, graceMs);
-    for (let number = 1; number <= count; number += 1) if (!this.#isTaken(number)) this.#fork(number);
+    for (let number = 1; number <= count; number += 1) if (!this.#isTaken(number)) this.#begin(number);
   }
 
   /**
@@ -94,6 +116,7 @@ export class Crew {
    */
   async replaceAll(graceMs: number, limitMs: number, count = this.#wanted): Promise<string | null> {
     for (let number = 1; number <= count; number += 1) {
+      if (this.#isEnding) return ENDING;
       const old = [...this.#workers].filter((worker) => worker.number === number && worker.state !== "draining");
       const problem = await this.#beginAnother(number, limitMs);
       if (problem !== null) return problem;
@@ -113,21 +136,46 @@ export class Crew {
     clearTimeout(timer);
   }
 
-  /** Drains all; resolves when the last has ended. */
+  /**
+   * Asks all for what they counted, and ends those that have not answered for long.
+   * @param limitMs how long one may take
+   */
+  async collect(limitMs: number): Promise<readonly Collected[]> {
+    const answers = await Promise.all(
+      this.all.map(async (worker) => ({ worker, report: await worker.collect(limitMs) })),
+    );
+    const nowMs = this.#nowMs();
+    for (const { worker } of answers) this.#killHung(worker, nowMs);
+    return answers;
+  }
+
+  /** Drains all, and begins no more; resolves when the last has ended. */
   async stop(graceMs: number): Promise<void> {
     this.#isEnding = true;
     for (const timer of this.#pending.values()) clearTimeout(timer);
     this.#pending.clear();
-    for (const worker of this.#workers) {
-      // One that does not serve has nothing to end in order.
-      if (worker.state === "starting") worker.kill();
-      else this.#drain(worker, graceMs);
-    }
+    for (const worker of this.#workers) this.#drain(worker, graceMs);
+    this.#changed();
     await this.#until(() => this.#workers.size === 0);
   }
 
   #isTaken(number: number): boolean {
     return this.#pending.has(number) || [...this.#workers].some((w) => w.number === number && w.state !== "draining");
+  }
+
+  /**
+   * One that the system cannot give is tried again later, as one that ended.
+   * @returns why it cannot, for want of memory say; for want of most else, it is told later that the worker is gone
+   */
+  #begin(number: number): WorkerHandle | string {
+    try {
+      return this.#fork(number);
+    } catch (error) {
+      const { message } = error as Error;
+      this.#replace({ number, pid: 0, startedMs: this.#nowMs(), servingSinceMs: null }, message);
+      this.#changed();
+      return message;
+    }
   }
 
   #fork(number: number): WorkerHandle {
@@ -142,7 +190,7 @@ export class Crew {
         onPatch: (from, patch) => this.#options.onPatch(from, patch),
         onGone: (from, how) => this.#onGone(from, how),
       },
-      performance.now(),
+      this.#nowMs(),
     );
     this.#workers.add(worker);
     doors.add(worker);
@@ -162,7 +210,7 @@ export class Crew {
   #onServing(worker: WorkerHandle): void {
     if (worker.state !== "starting") return;
     worker.state = "serving";
-    worker.servingSinceMs = performance.now();
+    worker.servingSinceMs = this.#nowMs();
     this.#fastDeaths = 0;
     this.#options.doors.handOut();
     this.#changed();
@@ -184,8 +232,8 @@ export class Crew {
     this.#changed();
   }
 
-  #replace(worker: WorkerHandle, how: string): void {
-    const nowMs = performance.now();
+  #replace(worker: Ended, how: string): void {
+    const nowMs = this.#nowMs();
     const fields = { worker: worker.number, pid: worker.pid, how };
     if (!this.#hasServed && nowMs - worker.startedMs < FAST_DEATH_MS) {
       this.#fastDeaths += 1;
@@ -204,25 +252,46 @@ export class Crew {
     const { number } = worker;
     const begin = () => {
       this.#pending.delete(number);
-      this.#fork(number);
+      this.#begin(number);
     };
     this.#pending.set(number, setTimeout(begin, this.#backOffMs));
     this.#backOffMs = Math.min(LAST_BACK_OFF_MS, this.#backOffMs * 2);
   }
 
   async #beginAnother(number: number, limitMs: number): Promise<string | null> {
-    const worker = this.#fork(number);
+    // One that waits for its back-off would be one too many.
+    clearTimeout(this.#pending.get(number));
+    this.#pending.delete(number);
+    const worker = this.#begin(number);
+    if (typeof worker === "string") return `worker ${number} of the new program: ${worker}`;
     const timer = setTimeout(() => {
       worker.problem ??= `it did not serve within ${limitMs} ms`;
       worker.kill();
     }, limitMs);
     await this.#until(() => worker.state !== "starting");
     clearTimeout(timer);
-    return worker.isServing ? null : `worker ${number} of the new program: ${worker.problem ?? "it ended at once"}`;
+    if (worker.isServing) return null;
+    return this.#isEnding ? ENDING : `worker ${number} of the new program: ${worker.problem ?? "it ended at once"}`;
+  }
+
+  #killHung(worker: WorkerHandle, nowMs: number): void {
+    const limitMs = worker.isServing ? HUNG_AFTER_MS : HUNG_AT_START_AFTER_MS;
+    // One that drains has its time.
+    if (worker.state === "draining" || !worker.silence.lasts(limitMs, nowMs)) return;
+    const fields = { worker: worker.number, pid: worker.pid, silentMs: limitMs };
+    this.#options.log.error(fields, "a worker does not answer, and is killed");
+    worker.silence.heard();
+    worker.kill();
   }
 
   #drain(worker: WorkerHandle, graceMs: number): void {
     if (worker.state === "gone" || worker.state === "draining") return;
+    if (worker.state === "starting") {
+      // It has nothing to end in order.
+      worker.state = "draining";
+      worker.kill();
+      return;
+    }
     worker.drain(graceMs);
     const timer = setTimeout(() => worker.kill(), graceMs + KILL_AFTER_MS);
     worker.process.once("exit", () => clearTimeout(timer));

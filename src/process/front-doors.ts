@@ -69,6 +69,7 @@ export class FrontDoors {
   readonly #takers: Taker[] = [];
   #next = 0;
   readonly #waiting: Waiting[] = [];
+  #isClosed = false;
 
   constructor({ log, systemdSockets }: FrontDoorsOptions) {
     this.#log = log;
@@ -84,7 +85,11 @@ export class FrontDoors {
     };
     try {
       for (const [key, { name, address }] of wanted) {
-        if (!this.#doors.has(key)) this.#prepared.set(key, await this.#open(key, name, address));
+        if (this.#doors.has(key)) continue;
+        const door = await this.#open(key, name, address);
+        this.#prepared.set(key, door);
+        // Closed meanwhile, and for good: nobody else closes this one.
+        if (this.#isClosed) throw new Error("the gateway is ending");
       }
     } catch (error) {
       abort();
@@ -114,8 +119,9 @@ export class FrontDoors {
     for (const waiting of this.#waiting.splice(0)) this.#enter(waiting);
   }
 
-  /** Nothing more is accepted. */
+  /** Nothing more is accepted, ever. */
   close(): void {
+    this.#isClosed = true;
     for (const doors of [this.#doors, this.#prepared]) {
       for (const [key, door] of doors) this.#close(key, door);
       doors.clear();

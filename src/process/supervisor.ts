@@ -40,6 +40,8 @@ const PREPARE_LIMIT_MS = 15_000;
 const BEGIN_LIMIT_MS = 30_000;
 const COMMIT_LIMIT_MS = 15_000;
 
+const ENDING = "the gateway is ending";
+
 /** What is served now. */
 interface Current extends ConfigText {
   readonly generation: number;
@@ -83,6 +85,11 @@ export class Supervisor implements Fleet {
   #isDraining = false;
   /** What is under way; the next begins behind it. */
   #serial: Promise<unknown> = Promise.resolve();
+  /** Asked for and not begun: who asks again gets the same, for it has read nothing yet. */
+  #nextReload: Promise<ReloadOutcome> | null = null;
+  #nextUpgrade: Promise<ReloadOutcome> | null = null;
+  /** Of workers, by their id: what they spend is theirs until then. */
+  readonly #budgetEnds = new Map<number, () => void>();
   /** While a reload tells the workers: who begins waits for its end. */
   #telling: Promise<void> | null = null;
 
@@ -111,8 +118,8 @@ export class Supervisor implements Fleet {
       doors: this.#doors,
       startMessage: (worker) => this.#startMessage(worker),
       onPatch: (worker, patch) => this.#receiver.apply(worker.id, patch),
-      onFork: (worker) => this.#budgetServer.serve(worker.process),
-      onGone: (worker) => this.#receiver.forget(worker.id),
+      onFork: (worker) => void this.#budgetEnds.set(worker.id, this.#budgetServer.serve(worker.process)),
+      onGone: (worker) => this.#forget(worker),
     });
     this.#control = new ControlPlane({ fleet: this, version, log: this.log, runtime: () => this.#current.runtime });
   }
@@ -146,14 +153,7 @@ export class Supervisor implements Fleet {
   /** Serves; rejects with one sentence when an address cannot be had or workers cannot begin, and then nothing stays. */
   async start(): Promise<void> {
     try {
-      await this.#control.start();
-      const doors = await this.#doors.prepare(this.#current.config.listeners);
-      this.#current = { ...this.#current, doors: doors.table };
-      doors.useNew();
-      await this.#crew.start(this.#sharers);
-      this.#startCredentials(this.#current);
-      this.#hasStarted = true;
-      this.#tellReady();
+      await this.#oneByOne(() => this.#start());
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -161,7 +161,8 @@ export class Supervisor implements Fleet {
   }
 
   /**
-   * Accepts nothing new, lets what runs finish, and ends the rest.
+   * Accepts nothing new, lets what runs finish, and ends the rest. A reload or an upgrade that is under way goes no
+   * further, and none begins any more.
    * @param graceMs how long what runs may take
    */
   async stop(graceMs: number): Promise<void> {
@@ -169,8 +170,21 @@ export class Supervisor implements Fleet {
     this.#manager.stopping(graceMs);
     this.#doors.close();
     await this.#crew.stop(graceMs);
+    // What was under way waits for workers only, and they are gone; it closes what it has opened.
+    await this.#serial;
     this.#control.stop();
     this.#current.runtime.destroy();
+  }
+
+  async #start(): Promise<void> {
+    await this.#control.start();
+    const doors = await this.#doors.prepare(this.#current.config.listeners);
+    this.#current = { ...this.#current, doors: doors.table };
+    doors.useNew();
+    await this.#crew.start(this.#sharers);
+    this.#startCredentials(this.#current);
+    this.#hasStarted = true;
+    this.#tellReady();
   }
 
   /** Opens the files of both logs again. */
@@ -181,10 +195,8 @@ export class Supervisor implements Fleet {
 
   /** Each call asks anew: what happened before it is in its numbers. */
   async collect(): Promise<readonly ProcessReport[]> {
-    const answers = await Promise.all(
-      this.#crew.all.map(async (worker) => ({ worker, report: await worker.collect(COLLECT_LIMIT_MS) })),
-    );
-    // Without this for a while, systemd restarts the program: one that hangs is not replaced by itself.
+    const answers = await this.#crew.collect(COLLECT_LIMIT_MS);
+    // Without this for a while, systemd restarts the program: the last resort, where what hangs could not be replaced.
     const isAlive = answers.every(({ worker, report }) => report !== null || !worker.isServing);
     if (isAlive && this.#crew.serving.length > 0) this.#manager.alive();
     return answers.map(({ report }) => report).filter((report) => report !== null);
@@ -201,17 +213,28 @@ export class Supervisor implements Fleet {
   }
 
   reload(): Promise<ReloadOutcome> {
-    return this.#oneByOne(() => this.#reload());
+    this.#nextReload ??= this.#oneByOne(() => {
+      this.#nextReload = null;
+      return this.#reload();
+    });
+    return this.#nextReload;
   }
 
   upgrade(): Promise<ReloadOutcome> {
-    return this.#oneByOne(async () => {
-      this.log.info("upgrading: workers are replaced one by one");
-      const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
-      if (problem === null) this.log.info("upgraded: all workers are new");
-      else this.log.error({ cause: problem }, "the upgrade went no further; who was not replaced serves on");
-      return this.#outcome(problem === null ? [] : [problem], []);
+    this.#nextUpgrade ??= this.#oneByOne(() => {
+      this.#nextUpgrade = null;
+      return this.#upgrade();
     });
+    return this.#nextUpgrade;
+  }
+
+  async #upgrade(): Promise<ReloadOutcome> {
+    if (this.#isDraining) return this.#outcome([ENDING], []);
+    this.log.info("upgrading: workers are replaced one by one");
+    const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
+    if (problem === null) this.log.info("upgraded: all workers are new");
+    else this.log.error({ cause: problem }, "the upgrade went no further; who was not replaced serves on");
+    return this.#outcome(problem === null ? [] : [problem], []);
   }
 
   #oneByOne<T>(step: () => Promise<T>): Promise<T> {
@@ -237,7 +260,7 @@ export class Supervisor implements Fleet {
 
   async #tryReload(): Promise<{ readonly outcome: ReloadOutcome; readonly wasRefused: string }> {
     const wasRefused = "the configuration was not reloaded, the one before is served on";
-    if (this.#isDraining) return { outcome: this.#outcome(["the gateway is ending"], []), wasRefused };
+    if (this.#isDraining) return { outcome: this.#outcome([ENDING], []), wasRefused };
     const read = await readFresh(this.#current.file);
     if (read.config === null) return { outcome: this.#outcome(read.problems, []), wasRefused };
     try {
@@ -291,7 +314,9 @@ export class Supervisor implements Fleet {
     });
     try {
       const workers = this.#crew.serving;
-      const problems = await this.#prepareAll(workers, next);
+      const answers = await this.#prepareAll(workers, next);
+      // From here on nothing is taken back.
+      const problems = this.#isDraining ? [ENDING] : answers;
       if (problems.length > 0) {
         await Promise.all(workers.map((worker) => worker.ask((id) => ({ say: "abort", id }), COMMIT_LIMIT_MS)));
         return problems;
@@ -335,14 +360,21 @@ export class Supervisor implements Fleet {
 
   /** Budgets are divided by the number of workers, so that with another number all are replaced. */
   async #resize(count: number): Promise<void> {
-    if (count === this.#sharers) return;
+    if (count === this.#sharers || this.#isDraining) return;
     this.#sharers = count;
     this.#budgetServer = new BudgetServer(count);
     const graceMs = this.#current.config.limits.shutdownTimeoutMs;
     const kept = Math.min(count, this.#crew.wanted);
     this.#crew.resize(count, graceMs);
     const problem = await this.#crew.replaceAll(graceMs, BEGIN_LIMIT_MS, kept);
-    if (problem !== null) this.log.error({ cause: problem }, "not all workers know how many they are");
+    if (problem !== null && !this.#isDraining)
+      this.log.error({ cause: problem }, "not all workers know how many they are");
+  }
+
+  #forget({ id }: WorkerHandle): void {
+    this.#receiver.forget(id);
+    this.#budgetEnds.get(id)?.();
+    this.#budgetEnds.delete(id);
   }
 
   async #startMessage(worker: WorkerHandle): Promise<ToWorker> {

@@ -1,9 +1,10 @@
-import type { Worker } from "node:cluster";
+import cluster, { type Worker } from "node:cluster";
 import type { Socket } from "node:net";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
 import type { Taker } from "./front-doors.js";
 import { type FromWorker, type ToWorker, unwrap, wrap } from "./messages.js";
+import { Silence } from "./silence.js";
 
 /** What a worker is at. */
 type WorkerState = "starting" | "serving" | "draining" | "gone";
@@ -34,6 +35,7 @@ export class WorkerHandle implements Taker {
   /** Why it does not begin, in one sentence. */
   problem: string | null = null;
   readonly process: Worker["process"];
+  readonly silence = new Silence();
   readonly #worker: Worker;
   readonly #events: WorkerEvents;
   readonly #asks = new Map<number, Ask>();
@@ -50,7 +52,12 @@ export class WorkerHandle implements Taker {
     this.startedMs = nowMs;
     this.#events = events;
     worker.on("message", (message: unknown) => this.#take(message));
-    worker.on("error", () => {});
+    worker.on("error", (error) => {
+      // What could not be sent is told by its end; but what never began has no end that Node would tell.
+      if (this.process.pid !== undefined) return;
+      delete cluster.workers?.[worker.id];
+      this.#gone(error.message);
+    });
     // Not at its exit: what it has said until then is read first.
     worker.once("disconnect", () => this.#returnGiven());
     worker.once("exit", (code, signal) => {
@@ -110,7 +117,10 @@ export class WorkerHandle implements Taker {
         this.#collects.delete(id);
         resolve(report);
       };
-      const timer = setTimeout(() => end(null), limitMs);
+      const timer = setTimeout(() => {
+        this.silence.missed();
+        end(null);
+      }, limitMs);
       this.#collects.set(id, end);
       this.tell({ say: "collect", id });
     });
@@ -147,6 +157,7 @@ export class WorkerHandle implements Taker {
   #take(message: unknown): void {
     const body = unwrap<FromWorker>(message);
     if (body === null) return;
+    this.silence.heard();
     switch (body.say) {
       case "hello":
         this.#events.onHello(this, body.protocol);
@@ -183,9 +194,10 @@ export class WorkerHandle implements Taker {
   #gone(how: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    this.problem ??= `it ended (${how})`;
+    this.#returnGiven();
     this.#events.onGone(this, how);
     this.state = "gone";
-    this.#returnGiven();
     for (const { resolve } of [...this.#asks.values()]) resolve(`worker ${this.number} ended (${how})`);
     for (const resolve of [...this.#collects.values()]) resolve(null);
   }

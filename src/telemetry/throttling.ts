@@ -13,8 +13,6 @@ import {
 import type { QuotaStats } from "./throttling-stats.js";
 import { ThrottlingWindow } from "./throttling-window.js";
 
-/** How often the counters are read. */
-const SAMPLE_MS = 1_000;
 /** An event that lasts is told again after one of OSS's own check periods (oss-semantics §12.2). */
 const THROTTLE_PERIOD_MS = 60_000;
 const ALERT_PERIOD_MS = 600_000;
@@ -56,25 +54,21 @@ export interface ThrottlingWatchOptions {
 export class ThrottlingWatch {
   readonly #watched: readonly Watched[];
   readonly #log: Logger;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor({ config, stats, log, nowMs }: ThrottlingWatchOptions) {
     this.#log = log;
     this.#watched = subjectsOf(config, stats).flatMap((subject) => watch(subject, stats, nowMs));
   }
 
-  /** Reads the counters each second; does nothing where there is no quota. Does not keep the program alive. */
-  start(): void {
-    if (this.#watched.length === 0) return;
-    this.#timer = setInterval(() => this.tick(performance.now()), SAMPLE_MS).unref();
-  }
-
+  /** Nothing of it is shown any more. */
   stop(): void {
-    clearInterval(this.#timer);
     for (const { stats } of this.#watched) stats.windows.clear();
   }
 
-  /** @param nowMs monotonic milliseconds */
+  /**
+   * Reads the counters; to be called each second.
+   * @param nowMs monotonic milliseconds
+   */
   tick(nowMs: number): void {
     for (const watched of this.#watched) {
       watched.window.sample(totalOf(watched.subject, watched.qos), nowMs);

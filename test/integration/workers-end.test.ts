@@ -1,5 +1,6 @@
 import t from "tap";
-import { get, gone, isHello, Load, startWorkers } from "./workers-rig.js";
+import { closedPort } from "../fault/support/sockets.js";
+import { get, gone, isHello, Load, startWorkers, workersText } from "./workers-rig.js";
 
 t.test("workers end with the main process, however it ends", async (t) => {
   const rig = await startWorkers(t);
@@ -35,6 +36,26 @@ t.test("SIGTERM lets downloads of all workers finish, and the exit status is 0",
   for (const { body } of await Promise.all(downloads)) t.equal(body.length, 1024 * 1024);
   t.equal(await rig.program.exited, 0);
   t.equal(rig.servedBy().size, 2, "both are in the access log");
+});
+
+t.test("SIGTERM ends what reloads and upgrades, however it meets them, and the exit status is 0", async (t) => {
+  const signals = ["SIGHUP", "SIGHUP", "SIGHUP", "SIGTERM", "SIGHUP"] as const;
+  for (const when of ["at once", "when it upgrades", "while workers begin"]) {
+    const rig = await startWorkers(t);
+    const { child } = rig.program;
+    const listeners = [0, await closedPort()].map((port) => ({ name: `on${port}`, address: `127.0.0.1:${port}` }));
+    await rig.writeConfig(workersText(rig.emulator.url, { workers: 4, more: { listeners } }));
+    const answer = when === "when it upgrades" ? rig.admin("/upgrade", "POST").catch(() => "cut") : null;
+    if (answer !== null) await rig.program.until(() => rig.program.stderr.includes("upgrading"));
+    if (when === "while workers begin") {
+      child.kill("SIGHUP");
+      await rig.until(async () => (await rig.workerPids()).length > 2);
+    }
+    for (const signal of signals) child.kill(signal);
+    t.equal(await rig.program.exited, 0, when);
+    t.match(rig.program.stderr, /"stopped"/);
+    await answer;
+  }
 });
 
 t.test("a rate is of all workers, and one worker alone gets all of it", async (t) => {

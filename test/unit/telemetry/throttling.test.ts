@@ -238,16 +238,3 @@ t.test("metrics show what is watched from the start, and nothing of what is not"
     "a watch that ended",
   );
 });
-
-t.test("without quotas no timer runs, and a stopped watch leaves none", async (t) => {
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
-  const before = timers();
-  const idle = world([bucket("media", "public", null)]).watch;
-  idle.start();
-  t.equal(timers(), before);
-  const busy = world([bucket("media", "public", QUOTA)]).watch;
-  busy.start();
-  idle.stop();
-  busy.stop();
-  t.equal(timers(), before);
-});
