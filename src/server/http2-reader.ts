@@ -21,8 +21,11 @@ export interface Http2Connection {
   readonly limits: Http2Limits;
   /** @param onClose told when nothing of the request is left */
   onRequest(req: IncomingMessage, res: ServerResponse, onClose: () => void): RunningRequest;
-  /** The client has opened and reset more streams than anybody needs to; the connection is closed. */
-  onAbuse(): void;
+  /**
+   * The connection is broken off for what the client does on it.
+   * @param cause in words
+   */
+  onAbuse(cause: string): void;
 }
 
 /** Streams of one connection at a time, as NGINX has it. */
@@ -39,12 +42,16 @@ const PAIR_BYTES = 32;
  * Streams that a client may reset before their answer is through (CVE-2023-44487): each costs it nothing, and us a request
  * to OSS. A browser that leaves a page of pictures resets some dozens.
  */
-const RESETS_AT_ONCE = 200;
-const RESETS_PER_SECOND = 20;
+const RESETS = { atOnce: 200, perSecond: 20 } as const;
+/** Pings and changes of settings (CVE-2019-9512, CVE-2019-9515): each is answered, however many streams it touches. */
+const CONTROLS = { atOnce: 200, perSecond: 20 } as const;
 
 /** How long a client may take to answer the ping that tells when it has heard that we go away. */
 const GOAWAY_HEARD_MS = 2_000;
 const LAST_STREAM_ID = 2 ** 31 - 1;
+
+/** How long a client may take to close a connection on which all is said; Node would wait for it without an end. */
+const CLOSES_WITHIN_MS = 2_000;
 
 /** Serves the streams of one connection until it ends. */
 export class Http2Reader {
@@ -52,8 +59,10 @@ export class Http2Reader {
   readonly #session: ServerHttp2Session;
   #openStreams = 0;
   #idleTimer: NodeJS.Timeout | undefined;
-  #resetsLeft = RESETS_AT_ONCE;
-  #resetsCountedMs = performance.now();
+  readonly #resets = new Allowance(RESETS);
+  readonly #controls = new Allowance(CONTROLS);
+  /** Its cause was told. */
+  #isBrokenOff = false;
   /** The connection is to end. */
   #isLeaving = false;
   /** The client is being told so; `heard`: it sends nothing new any more. */
@@ -78,8 +87,12 @@ export class Http2Reader {
     session.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: unknown) => {
       this.#onStream(stream, headers, raw as readonly string[]);
     });
-    session.on("error", () => session.destroy());
-    session.on("close", () => clearTimeout(this.#idleTimer));
+    session.on("ping", () => this.#onControl());
+    session.on("remoteSettings", () => this.#onControl());
+    session.on("error", (error) => this.#onError(error));
+    // Who sends nothing any more cannot take anything either: what it reads it has to acknowledge.
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => clearTimeout(this.#idleTimer));
     this.#closeWhenIdle(limits.headerTimeoutMs);
   }
 
@@ -139,25 +152,67 @@ export class Http2Reader {
   #onStreamClosed(res: Http2Response): void {
     this.#openStreams -= 1;
     const isReset = !res.writableFinished && !res.isBrokenOff && !this.#session.destroyed;
-    if (isReset && !this.#takeReset()) {
-      this.#connection.onAbuse();
-      this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    if (isReset && !this.#resets.take()) this.#breakOff("it resets its streams too often");
     if (this.#openStreams === 0) this.#closeWhenIdle(this.#connection.limits.clientIdleTimeoutMs);
   }
 
   /** Pings do not count: a connection is for requests. */
   #closeWhenIdle(afterMs: number): void {
     clearTimeout(this.#idleTimer);
-    if (this.#session.destroyed) return;
-    this.#idleTimer = setTimeout(() => this.#session.close(), afterMs);
+    const session = this.#session;
+    if (this.#connection.socket.destroyed) return;
+    const waitMs = session.closed || session.destroyed ? CLOSES_WITHIN_MS : afterMs;
+    this.#idleTimer = setTimeout(() => this.#close(), waitMs);
   }
 
-  #takeReset(): boolean {
+  #close(): void {
+    const { socket } = this.#connection;
+    if (this.#session.closed || this.#session.destroyed) {
+      socket.destroy();
+      return;
+    }
+    this.#session.close();
+    this.#idleTimer = setTimeout(() => socket.destroy(), CLOSES_WITHIN_MS);
+  }
+
+  #onControl(): void {
+    if (!this.#controls.take()) this.#breakOff("it sends too many pings or settings");
+  }
+
+  #breakOff(cause: string): void {
+    if (this.#isBrokenOff) return;
+    this.#isBrokenOff = true;
+    this.#connection.onAbuse(cause);
+    // Without an Error Node would send the code of no error.
+    this.#session.destroy(new Error(cause), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  /** What nghttp2 does not put up with: floods that it counts itself, and what is no HTTP/2. */
+  #onError(error: Error): void {
+    if (!this.#isBrokenOff) this.#connection.onAbuse(error.message);
+    this.#isBrokenOff = true;
+    this.#session.destroy();
+  }
+}
+
+/** So many at once, and so many more each second. */
+class Allowance {
+  readonly #atOnce: number;
+  readonly #perSecond: number;
+  #left: number;
+  #countedMs = performance.now();
+
+  constructor({ atOnce, perSecond }: { readonly atOnce: number; readonly perSecond: number }) {
+    this.#atOnce = atOnce;
+    this.#perSecond = perSecond;
+    this.#left = atOnce;
+  }
+
+  take(): boolean {
     const nowMs = performance.now();
-    const earned = ((nowMs - this.#resetsCountedMs) / 1_000) * RESETS_PER_SECOND;
-    this.#resetsLeft = Math.min(RESETS_AT_ONCE, this.#resetsLeft + earned) - 1;
-    this.#resetsCountedMs = nowMs;
-    return this.#resetsLeft >= 0;
+    const earned = ((nowMs - this.#countedMs) / 1_000) * this.#perSecond;
+    this.#left = Math.min(this.#atOnce, this.#left + earned) - 1;
+    this.#countedMs = nowMs;
+    return this.#left >= 0;
   }
 }

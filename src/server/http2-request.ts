@@ -43,17 +43,24 @@ export class Http2Request extends Readable {
     if (!this.#isWhole) this.#stream.resume();
   }
 
-  #takeBody(): void {
-    const stream = this.#stream;
-    stream.on("data", (chunk: Buffer) => {
-      if (!this.push(chunk)) stream.pause();
-    });
-    stream.on("end", () => {
-      if (stream.aborted || stream.rstCode !== 0) return;
-      this.#isWhole = true;
-      this.push(null);
-    });
-    // Nobody waits for it before it is asked for: what the client may send until then is its window.
-    stream.pause();
+  /** What is left of the body is for nobody: Node never closes a stream whose end is not read. */
+  discard(): void {
+    if (!this.#isWhole) this.#stream.off("data", this.#onData).off("end", this.#onEnd).resume();
   }
+
+  #takeBody(): void {
+    // Nobody waits for it before it is asked for: what the client may send until then is its window.
+    this.#stream.on("data", this.#onData).on("end", this.#onEnd).pause();
+    this.#stream.once("aborted", () => this.discard());
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.push(chunk)) this.#stream.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#stream.aborted || this.#stream.rstCode !== 0) return;
+    this.#isWhole = true;
+    this.push(null);
+  };
 }

@@ -13,10 +13,12 @@ const OF_CONNECTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** What is to be known of the request. */
-interface RequestFacts {
+interface AnsweredRequest {
   readonly method: string;
   /** Whether all of it has come. */
   readonly complete: boolean;
+  /** Nobody reads what is left of it. */
+  discard(): void;
 }
 
 /** A stream's answer, with what the gateway does to a `ServerResponse`. Emits `drain` and, once, `close`. */
@@ -32,14 +34,20 @@ export class Http2Response extends EventEmitter {
   /** This side has broken the stream off. */
   isBrokenOff = false;
   readonly #stream: ServerHttp2Stream;
-  readonly #request: RequestFacts;
+  readonly #request: AnsweredRequest;
   readonly #holdEnd: (end: () => void) => boolean;
   #hasBody = true;
+  /** Writes that have not gone out; counted where the request has a body. */
+  #pendingWrites = 0;
+  /** The stream is to end once they have. */
+  #endsWhenWritten = false;
+  /** They all have. */
+  #isWritten = false;
 
   /** @param holdEnd handed what ends the stream; `true`: it is called later by whom it was handed to */
   constructor(
     stream: ServerHttp2Stream,
-    request: RequestFacts,
+    request: AnsweredRequest,
     socket: Http2StreamSocket,
     holdEnd: (end: () => void) => boolean,
   ) {
@@ -56,7 +64,7 @@ export class Http2Response extends EventEmitter {
 
   /** All of the answer has gone out to the connection. */
   get writableFinished(): boolean {
-    return this.writableEnded && (!this.#hasBody || this.#stream.writableFinished);
+    return this.writableEnded && (!this.#hasBody || this.#isWritten || this.#stream.writableFinished);
   }
 
   get finished(): boolean {
@@ -75,27 +83,56 @@ export class Http2Response extends EventEmitter {
 
   write(chunk: Buffer | string): boolean {
     if (chunk.length === 0 || !this.#hasBody || this.#stream.destroyed || this.#stream.closed) return true;
-    return this.#stream.write(chunk);
+    if (this.#stream.endAfterHeaders) return this.#stream.write(chunk);
+    this.#pendingWrites += 1;
+    return this.#stream.write(chunk, this.#onWritten);
   }
 
   end(chunk?: Buffer | string): this {
     if (this.writableEnded) return this;
     this.writableEnded = true;
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return this;
-    if (this.#hasBody) {
-      const isHeld = this.#holdEnd(() => stream.end());
-      const hasMore = chunk !== undefined && chunk.length > 0;
-      if (hasMore && isHeld) stream.write(chunk);
-      else if (hasMore) stream.end(chunk);
-      else if (!isHeld) stream.end();
+    if (stream.destroyed) return this;
+    if (!this.#hasBody || stream.closed) {
+      this.#endUpload();
+      return this;
     }
-    if (this.#request.complete) return this;
-    // RFC 9113 §8.1: the client need not send the rest, and learns it once it has the whole answer.
+    const isHeld = this.#holdEnd(() => this.#endStream());
+    if (isHeld || !stream.endAfterHeaders) {
+      if (chunk !== undefined) this.write(chunk);
+      if (!isHeld) this.#endStream();
+    } else if (chunk !== undefined && chunk.length > 0) stream.end(chunk);
+    else stream.end();
+    return this;
+  }
+
+  /**
+   * Node closes a stream as soon as both sides have ended it, and where the request was read to its end it then does not
+   * tell whether the answer had gone out. So there the end is sent by itself, behind all of the answer.
+   */
+  #endStream(): void {
+    const stream = this.#stream;
+    this.#endsWhenWritten = this.#pendingWrites > 0;
+    if (this.#endsWhenWritten || stream.destroyed) return;
+    this.#isWritten = !stream.endAfterHeaders;
+    stream.end();
+    this.#endUpload();
+  }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error != null) return;
+    this.#pendingWrites -= 1;
+    if (this.#endsWhenWritten) this.#endStream();
+  };
+
+  /** RFC 9113 §8.1: the client need not send the rest, and learns it once it has the whole answer. */
+  #endUpload(): void {
+    if (this.#request.complete) return;
+    const stream = this.#stream;
+    this.#request.discard();
     const stopSending = (): void => stream.close(constants.NGHTTP2_NO_ERROR);
     if (stream.writableFinished) stopSending();
     else stream.once("finish", stopSending);
-    return this;
   }
 
   /** Ends the stream such that the client does not take what it has for all. */
