@@ -10,8 +10,8 @@ import { WorkerHandle } from "./worker-handle.js";
 
 const FIRST_BACK_OFF_MS = 100;
 const LAST_BACK_OFF_MS = 10_000;
-/** A worker that served for so long was good, and its end is no reason to wait longer. */
-const GOOD_AFTER_MS = 60_000;
+/** A worker that served for so long was good: the next begins at once, and to begin each time costs little of it. */
+const GOOD_AFTER_MS = 5_000;
 /** So soon after its start an end means that it cannot run at all … */
 const FAST_DEATH_MS = 5_000;
 /** … when it happens so often in a row before the program has served. */
@@ -58,7 +58,8 @@ export class Crew {
   /** By number: forks that wait for their back-off. */
   readonly #pending = new Map<number, NodeJS.Timeout>();
   #wanted = 0;
-  #backOffMs = FIRST_BACK_OFF_MS;
+  /** By number: how long its next worker waits. Workers that end seldom do not wait for others that end often. */
+  readonly #backOffsMs = new Map<number, number>();
   #fastDeaths = 0;
   #hasServed = false;
   #isEnding = false;
@@ -244,18 +245,17 @@ export class Crew {
     }
     // Who replaces it in an upgrade is there already.
     if (worker.number > this.#wanted || this.#isTaken(worker.number)) return;
-    if (worker.servingSinceMs !== null && nowMs - worker.servingSinceMs >= GOOD_AFTER_MS) {
-      this.#backOffMs = FIRST_BACK_OFF_MS;
-    }
-    this.restarts += 1;
-    this.#options.log.error({ ...fields, backOffMs: this.#backOffMs }, "a worker ended and is replaced");
     const { number } = worker;
+    const wasGood = worker.servingSinceMs !== null && nowMs - worker.servingSinceMs >= GOOD_AFTER_MS;
+    const backOffMs = wasGood ? FIRST_BACK_OFF_MS : (this.#backOffsMs.get(number) ?? FIRST_BACK_OFF_MS);
+    this.#backOffsMs.set(number, Math.min(LAST_BACK_OFF_MS, backOffMs * 2));
+    this.restarts += 1;
+    this.#options.log.error({ ...fields, backOffMs }, "a worker ended and is replaced");
     const begin = () => {
       this.#pending.delete(number);
       this.#begin(number);
     };
-    this.#pending.set(number, setTimeout(begin, this.#backOffMs));
-    this.#backOffMs = Math.min(LAST_BACK_OFF_MS, this.#backOffMs * 2);
+    this.#pending.set(number, setTimeout(begin, backOffMs));
   }
 
   async #beginAnother(number: number, limitMs: number): Promise<string | null> {

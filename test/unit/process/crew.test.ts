@@ -6,6 +6,7 @@ import { Crew } from "../../../src/process/crew.js";
 import { FrontDoors } from "../../../src/process/front-doors.js";
 import type { ToWorker } from "../../../src/process/messages.js";
 import type { WorkerHandle } from "../../../src/process/worker-handle.js";
+import type { Logger } from "../../../src/telemetry/log.js";
 
 const log = pino({ level: "silent" });
 const LIMIT_MS = 60_000;
@@ -15,6 +16,8 @@ const START = { say: "start" } as ToWorker;
 interface TestCrew {
   readonly crew: Crew;
   readonly forks: () => number;
+  /** How long each replacement waits. */
+  readonly backOffsMs: readonly number[];
   /** Those that are gone. */
   readonly gone: readonly WorkerHandle[];
 }
@@ -22,8 +25,12 @@ interface TestCrew {
 function crewOf(t: Test, program: string, nowMs?: () => number): TestCrew {
   let forks = 0;
   const gone: WorkerHandle[] = [];
+  const backOffsMs: number[] = [];
+  const tellBackOff = ({ backOffMs }: { readonly backOffMs?: number }) => {
+    if (backOffMs !== undefined) backOffsMs.push(backOffMs);
+  };
   const crew = new Crew({
-    log,
+    log: { error: tellBackOff } as unknown as Logger,
     doors: new FrontDoors({ log, systemdSockets: () => [] }),
     program: fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url)),
     ...(nowMs === undefined ? {} : { nowMs }),
@@ -41,7 +48,7 @@ function crewOf(t: Test, program: string, nowMs?: () => number): TestCrew {
     for (const worker of crew.all) worker.kill();
     await crew.stop(0);
   });
-  return { crew, forks: () => forks, gone };
+  return { crew, forks: () => forks, gone, backOffsMs };
 }
 
 /** Until the test ends, or it is called. */
@@ -125,6 +132,25 @@ t.test("a worker that says nothing for 20 s is killed and replaced", async (t) =
   while (crew.serving.length === 0) await moment();
   t.strictSame([forks(), crew.restarts, gone.length], [2, 1, 1]);
 });
+
+t.test(
+  "a worker's replacement waits longer each time, but not behind one that served, nor for another's",
+  async (t) => {
+    let nowMs = 0;
+    const { crew, backOffsMs } = crewOf(t, "serves", () => nowMs);
+    await crew.start(2);
+    const kill = async (number: number) => {
+      const gone = crew.serving.find((worker) => worker.number === number);
+      gone?.kill();
+      while (crew.all.some((worker) => worker === gone) || crew.serving.length < 2) await moment();
+    };
+    for (const number of [1, 1, 1, 2]) await kill(number);
+    t.strictSame(backOffsMs, [100, 200, 400, 100]);
+    nowMs += 5_000;
+    for (const number of [1, 1]) await kill(number);
+    t.strictSame(backOffsMs.slice(4), [100, 200]);
+  },
+);
 
 t.test("what ends begins no worker, in an upgrade neither", async (t) => {
   const { crew, forks } = crewOf(t, "serves");
