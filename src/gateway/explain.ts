@@ -37,6 +37,8 @@ export interface ExplainWorld {
 
 export interface Explanation {
   readonly route: ExplainedRoute | null;
+  /** What was asked for, with what signs it masked. */
+  readonly target: string;
   /** Why there is no route, or which others were near; sentences. */
   readonly misses: readonly string[];
   /** In the order in which they are made; none after a refusal. */
@@ -87,6 +89,7 @@ export async function explainRequest(request: RequestToExplain, world: ExplainWo
   req.socket.destroy();
   return {
     route: found === null ? null : routeOf(found),
+    target: maskTarget(request.target, ctx.route?.links?.secureLinkNames?.md5),
     misses: explainMiss(ctx, runtime.config, request.listener, found),
     checks: explainChecks({ ctx, route: found, config: runtime.config, asked, stop }),
     rewrite: sent?.rewrite ?? null,

@@ -1,7 +1,6 @@
 import type { ListenerConfig } from "../config/gateway-config.js";
 import { type Explanation, explainRequest, type RequestToExplain } from "../gateway/explain.js";
 import { maskHeaders } from "../gateway/explain-upstream.js";
-import { maskTarget } from "../telemetry/access-log.js";
 import { mergeCredentials } from "../telemetry/process-report.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
 import type { Asked } from "./admin-asked.js";
@@ -142,7 +141,7 @@ function jsonOf(request: RequestToExplain, explanation: Explanation): object {
   return {
     request: {
       ...request,
-      target: maskTarget(request.target),
+      target: explanation.target,
       headers: maskHeaders(request.headers),
     },
     ...explanation,

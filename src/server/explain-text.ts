@@ -1,7 +1,6 @@
 import { headerValue } from "../core/headers.js";
 import type { Explanation, RequestToExplain } from "../gateway/explain.js";
 import type { ExplainedCheck } from "../gateway/explain-checks.js";
-import { maskTarget } from "../telemetry/access-log.js";
 
 const OUTCOMES: Readonly<Record<ExplainedCheck["outcome"], string>> = {
   pass: "ok",
@@ -14,9 +13,9 @@ const OUTCOMES: Readonly<Record<ExplainedCheck["outcome"], string>> = {
 /** An explanation to be read in a terminal. What clients could write is shown without control characters. */
 export function explainText(request: RequestToExplain, explanation: Explanation): string {
   const { route, misses, checks, rewrite, upstream, answer, notes } = explanation;
-  const { method, target, listener, client } = request;
+  const { method, listener, client } = request;
   const lines = [
-    `${method} ${maskTarget(target)}`,
+    `${method} ${explanation.target}`,
     `Host: ${hostOf(request)}   listener ${listener}, client ${client}`,
     "",
     route === null ? "Route     none" : `Route     ${route.name} (${route.hosts.join(", ")} ${route.pathPrefix})`,

@@ -40,6 +40,10 @@ async function routes(t: Test): Promise<string> {
     signingRoute("old", "allow: { anyone: true }", "version: v1"),
     signingRoute("linked", `allow: { ${LINKS} }`),
     signingRoute("verified", "allow: { signatures: true }, clientSignatures: verify"),
+    signingRoute(
+      "nginx",
+      `allow: { links: { secret: { file: $SECRETS/link }, secureLink: { expression: "$secure_link_expires$uri $secret", secret: { file: $SECRETS/nginx }, md5Parameter: st } } }`,
+    ),
     signingRoute("site", "allow: { anyone: true }, indexDocument: index.html, errorDocument: e.html"),
     signingRoute("hls", `allow: { clients: [127.0.0.0/8], ${LINKS} }, satisfy: any, hls: { mode: rewrite }`),
     signingRoute("members", `allow: { basic: { file: ${users}, realm: x } }`),
@@ -290,6 +294,13 @@ t.test("secrets are not told, and signatures are not made", async (t) => {
     const shown = await (await fetch(`${world.gateway.adminUrl}/routes/explain?${relayed}`)).text();
     t.match(shown, "OSS ***");
     t.notMatch(shown, "abcdef");
+    const link = new URLSearchParams({ url: "http://nginx.test/a?st=abcdef&expires=1", format });
+    for (const line of ["Proxy-Authorization: Basic abcdef", "Referer: http://nginx.test/?Signature=abcdef"]) {
+      link.append("header", line);
+    }
+    const ofLink = await (await fetch(`${world.gateway.adminUrl}/routes/explain?${link}`)).text();
+    t.match(ofLink, "st=***");
+    t.notMatch(ofLink, "abcdef");
   }
 });
 
