@@ -66,14 +66,14 @@ export class DataPlane {
 
   /** @throws Error when a file that the configuration names cannot be read */
   constructor(options: DataPlaneOptions) {
-    const { config, stats, log, generation = 1, share = 1 } = options;
+    const { config, stats, log, generation = 1, share = 1, worker = 1 } = options;
     this.#options = options;
     this.#ticketKeys = options.ticketKeys ?? randomBytes(48);
     this.#config = config;
     this.#generation = generation;
     this.#common = new Common(stats, log, options.budgets);
     this.#listeners = new Listeners(options.doors);
-    this.#runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
+    this.#runtime = new Runtime(dividedConfig(config, share, worker), stats, log, this.#common);
     this.#runtime.take(performance.now());
   }
 
@@ -114,8 +114,8 @@ export class DataPlane {
     if (this.#isPreparing) throw new Error("another configuration is being taken");
     this.#isPreparing = true;
     try {
-      const { stats, log } = this.#options;
-      const runtime = new Runtime(dividedConfig(config, share), stats, log, this.#common);
+      const { stats, log, worker = 1 } = this.#options;
+      const runtime = new Runtime(dividedConfig(config, share, worker), stats, log, this.#common);
       const { tls, listeners } = await this.#prepareListeners(runtime);
       const abort = (): void => {
         this.#isPreparing = false;

@@ -1,16 +1,27 @@
 import type { BucketConfig, GatewayConfig } from "../config/gateway-config.js";
 
 /**
- * A configuration as one of several processes serves by it: connections, which each counts for itself, are divided.
- * Rounded up, so that each has one at least.
+ * One process's part of what several count each for themselves; together their parts are the whole.
+ * @param number of the process, from 1
+ * @returns 0 for some where there are fewer than processes
  */
-export function dividedConfig(config: GatewayConfig, processes: number): GatewayConfig {
+export function partOf(whole: number, processes: number, number: number): number {
+  return Math.floor(whole / processes) + (number <= whole % processes ? 1 : 0);
+}
+
+/**
+ * A configuration as one of several processes serves by it: connections, which each counts for itself, are divided. Those
+ * to a bucket are rounded up, so that each process has one at least.
+ */
+export function dividedConfig(config: GatewayConfig, processes: number, number: number): GatewayConfig {
   if (processes === 1) return config;
-  const share = (count: number): number => Math.ceil(count / processes);
-  const bucketOf = (bucket: BucketConfig): BucketConfig => ({ ...bucket, connections: share(bucket.connections) });
+  const bucketOf = (bucket: BucketConfig): BucketConfig => ({
+    ...bucket,
+    connections: Math.ceil(bucket.connections / processes),
+  });
   return {
     ...config,
-    limits: { ...config.limits, connections: share(config.limits.connections) },
+    limits: { ...config.limits, connections: partOf(config.limits.connections, processes, number) },
     buckets: new Map([...config.buckets].map(([alias, bucket]) => [alias, bucketOf(bucket)])),
   };
 }

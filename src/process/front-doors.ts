@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { addressesOverlap, formatSocketAddress } from "../config/address.js";
 import type { ListenAddress, ListenerConfig } from "../config/gateway-config.js";
 import type { Logger } from "../telemetry/log.js";
+import { partOf } from "./divided.js";
 import { doorKey } from "./door-key.js";
 import { listenOrExplain } from "./listen-or-explain.js";
 import type { DoorTable } from "./messages.js";
@@ -9,6 +10,10 @@ import type { DoorTable } from "./messages.js";
 /** Who may take a connection. */
 export interface Taker {
   readonly isServing: boolean;
+  /** From 1; of those that serve each has another. */
+  readonly number: number;
+  /** Connections that it took and has still. */
+  readonly open: number;
   /** Connections that it was given and has not taken yet. */
   readonly untaken: number;
   /** @param onEnd told once whether it took it; a taker that dies before has not */
@@ -70,6 +75,9 @@ export class FrontDoors {
   #next = 0;
   readonly #waiting: Waiting[] = [];
   #isClosed = false;
+  /** See {@link divide}. */
+  #connections = 0;
+  #sharers = 1;
 
   constructor({ log, systemdSockets }: FrontDoorsOptions) {
     this.#log = log;
@@ -102,6 +110,15 @@ export class FrontDoors {
       useNew: () => this.#usePrepared(),
       abort,
     };
+  }
+
+  /**
+   * Each taker may have its part of so many connections, see `partOf`, and refuses more: it is given none while another
+   * has room.
+   */
+  divide(connections: number, sharers: number): void {
+    this.#connections = connections;
+    this.#sharers = sharers;
   }
 
   /** A worker that may be given connections from when it serves. */
@@ -219,19 +236,32 @@ export class FrontDoors {
     else socket.destroy();
   }
 
-  /** The next that serves, those that have taken all before those that have not. */
+  /** Of those that serve: who has room, then who has taken most of what it was given, then who has most room, then the next. */
   #choose(): Taker | null {
     let chosen: Taker | null = null;
+    let chosenRoom = 0;
     let place = 0;
     for (let i = 0; i < this.#takers.length; i += 1) {
       const index = (this.#next + i) % this.#takers.length;
       const taker = this.#takers[index] as Taker;
       if (!taker.isServing || taker.untaken >= MAX_UNTAKEN) continue;
-      if (chosen !== null && taker.untaken >= chosen.untaken) continue;
+      const room = this.#roomOf(taker);
+      if (chosen !== null && !isBetter(taker, room, chosen, chosenRoom)) continue;
       chosen = taker;
+      chosenRoom = room;
       place = index;
     }
     if (chosen !== null) this.#next = place + 1;
     return chosen;
   }
+
+  #roomOf({ number, open, untaken }: Taker): number {
+    return partOf(this.#connections, this.#sharers, number) - open - untaken;
+  }
+}
+
+function isBetter(taker: Taker, room: number, other: Taker, otherRoom: number): boolean {
+  if (room > 0 !== otherRoom > 0) return room > 0;
+  if (taker.untaken !== other.untaken) return taker.untaken < other.untaken;
+  return room > otherRoom;
 }

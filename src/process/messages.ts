@@ -54,6 +54,8 @@ export type FromWorker =
       readonly patch: StatsPatch | null;
       readonly report: ProcessReport | null;
     }
+  /** So many connections that were this worker's have ended. */
+  | { readonly say: "left"; readonly count: number }
   /** Of a connection: whether it is this worker's now. */
   | { readonly say: "taken"; readonly id: number; readonly isTaken: boolean };
 

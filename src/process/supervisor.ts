@@ -180,6 +180,7 @@ export class Supervisor implements Fleet {
     await this.#control.start();
     const doors = await this.#doors.prepare(this.#current.config.listeners);
     this.#current = { ...this.#current, doors: doors.table };
+    this.#doors.divide(this.#current.config.limits.connections, this.#sharers);
     doors.useNew();
     await this.#crew.start(this.#sharers);
     this.#startCredentials(this.#current);
@@ -323,6 +324,7 @@ export class Supervisor implements Fleet {
       }
       doors.closeOld();
       await Promise.all(workers.map((worker) => this.#commit(worker)));
+      this.#doors.divide(next.config.limits.connections, this.#sharers);
       doors.useNew();
       const old = this.#current;
       this.#current = next;
@@ -363,6 +365,7 @@ export class Supervisor implements Fleet {
     if (count === this.#sharers || this.#isDraining) return;
     this.#sharers = count;
     this.#budgetServer = new BudgetServer(count);
+    this.#doors.divide(this.#current.config.limits.connections, count);
     const graceMs = this.#current.config.limits.shutdownTimeoutMs;
     const kept = Math.min(count, this.#crew.wanted);
     this.#crew.resize(count, graceMs);

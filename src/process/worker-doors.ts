@@ -12,9 +12,14 @@ export class WorkerDoors implements Doors {
   readonly #open = new Map<string, DoorOptions[]>();
   /** Where the main process accepts, as it told last. */
   #table: DoorTable;
+  readonly #onLeft: (count: number) => void;
+  /** Connections that ended in this turn of the event loop. */
+  #left = 0;
 
-  constructor(table: DoorTable) {
+  /** @param onLeft told how many connections ended, all of a turn of the event loop at once */
+  constructor(table: DoorTable, onLeft: (count: number) => void) {
     this.#table = table;
+    this.#onLeft = onLeft;
   }
 
   /** @param table of the configuration that is opened next */
@@ -39,7 +44,22 @@ export class WorkerDoors implements Doors {
   enter(key: string, socket: Socket): void {
     // Node makes sockets that come from another process without the half-open connections that clients may ask for.
     socket.allowHalfOpen = true;
+    socket.on("close", () => this.left());
     this.#open.get(key)?.at(-1)?.onConnection(socket);
+  }
+
+  /** One that was given to this worker is no more. */
+  left(): void {
+    this.#left += 1;
+    if (this.#left === 1) setImmediate(() => this.tellLeft());
+  }
+
+  /** At once, not at the end of the turn. */
+  tellLeft(): void {
+    if (this.#left === 0) return;
+    const count = this.#left;
+    this.#left = 0;
+    this.#onLeft(count);
   }
 
   #close(key: string, options: DoorOptions): void {

@@ -36,6 +36,8 @@ export class WorkerHandle implements Taker {
   problem: string | null = null;
   readonly process: Worker["process"];
   readonly silence = new Silence();
+  /** Connections that it took and has still. */
+  open = 0;
   readonly #worker: Worker;
   readonly #events: WorkerEvents;
   readonly #asks = new Map<number, Ask>();
@@ -178,8 +180,12 @@ export class WorkerHandle implements Taker {
       case "taken": {
         const onEnd = this.#given.get(body.id);
         this.#given.delete(body.id);
+        if (body.isTaken) this.open += 1;
         onEnd?.(body.isTaken);
+        break;
       }
+      case "left":
+        this.open -= body.count;
     }
   }
 

@@ -66,7 +66,7 @@ async function begin({ worker, version: _, workers, ticketKeys, config: message 
   const log = programLog.logger.child({ worker });
   const { format, output } = config.log.access;
   const accessLog = createAccessLog(format, stats, { output, log });
-  const doors = new WorkerDoors(message.doors);
+  const doors = new WorkerDoors(message.doors, (count) => tell({ say: "left", count }));
   const plane = new DataPlane({
     config,
     stats,
@@ -142,6 +142,8 @@ class ServingWorker {
   }
 
   #collect(id: number): void {
+    // Who sees in the numbers that a connection has ended may count on its place.
+    this.#parts.doors.tellLeft();
     const report = this.#isDraining ? null : this.#parts.plane.report();
     tell({ say: "collected", id, patch: this.#sender.take(), report });
   }
@@ -156,6 +158,7 @@ class ServingWorker {
     }
     tell({ say: "taken", id, isTaken: true });
     if (socket !== undefined) doors.enter(door, socket);
+    else doors.left();
   }
 
   #answer(id: number, done: Promise<void>): void {
