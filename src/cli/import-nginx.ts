@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { formatProblem, readConfig } from "../config/read-config.js";
-import { convertConf } from "../nginx/convert.js";
-import { type Finding, formatConfProblem, formatFinding, VERDICTS } from "../nginx/findings.js";
+import { type Converted, convertConf } from "../nginx/convert.js";
+import { formatConfProblem, formatFindings, VERDICTS } from "../nginx/findings.js";
 import { type ConfFile, parseConf } from "../nginx/parse.js";
 import { readArguments } from "./arguments.js";
 import { EXIT } from "./exit-codes.js";
@@ -20,10 +20,11 @@ instead), or dangerous in the original.
                       in 'include' are looked for below DIR
   --host HOST         a host for servers that name none (server_name _), as often
                       as needed: ossgate serves no host that is not named
-  --strict            exit 1 when something is not supported
+  --strict            exit 1 when something is not supported, or a route is closed
 
-A location that NGINX guarded with something that is not taken over comes out
-closed, with a comment that says why.
+What NGINX refused does not come out open. A location that it guarded with
+something that is not taken over comes out closed, with a comment that says
+why, and so does a route that would serve paths that another location refused.
 
 Exit code: 0 good, 1 not supported with --strict or a file that cannot be read
 or written, 2 wrong usage, 3 no NGINX configuration, or nothing in it that
@@ -89,9 +90,10 @@ function readWanted(args: readonly string[]): Wanted | string | null {
 function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }: Wanted): number {
   const parsed = parseConf(main, includesOf(file, includeRoot));
   if (!parsed.ok) return fail(formatConfProblem(parsed.problem), EXIT.badConfig);
-  const { yaml, findings, routeCount } = convertConf(parsed.directives, { hosts });
-  for (const finding of findings) process.stderr.write(`${formatFinding(finding)}\n`);
-  process.stderr.write(`${summary(findings, routeCount)}\n`);
+  const converted = convertConf(parsed.directives, { hosts });
+  const { yaml, findings, routeCount, closedCount } = converted;
+  for (const line of formatFindings(findings)) process.stderr.write(`${line}\n`);
+  process.stderr.write(`${summary(converted)}\n`);
   if (routeCount === 0)
     return fail("no location passes requests on to a bucket of OSS; nothing is written", EXIT.badConfig);
   if (output === null) process.stdout.write(yaml);
@@ -105,7 +107,8 @@ function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }:
   }
   const isGood = check(yaml, output ?? "(output)");
   if (!isGood) return EXIT.badConfig;
-  return isStrict && findings.some(({ verdict }) => verdict === "not supported") ? EXIT.failed : EXIT.good;
+  const isLess = closedCount > 0 || findings.some(({ verdict }) => verdict === "not supported");
+  return isStrict && isLess ? EXIT.failed : EXIT.good;
 }
 
 /** The result is read as `ossgate check` reads it. */
@@ -119,9 +122,10 @@ function check(yaml: string, name: string): boolean {
   return result.ok;
 }
 
-function summary(findings: readonly Finding[], routeCount: number): string {
+function summary({ findings, routeCount, closedCount }: Converted): string {
+  const closed = closedCount === 0 ? "" : ` (${closedCount} closed to everybody: see their comments)`;
   const counts = VERDICTS.map((verdict) => `${findings.filter((one) => one.verdict === verdict).length} ${verdict}`);
-  return `${routeCount} ${routeCount === 1 ? "route" : "routes"}; ${counts.join(", ")}`;
+  return `${routeCount} ${routeCount === 1 ? "route" : "routes"}${closed}; ${counts.join(", ")}`;
 }
 
 function fail(message: string, code: number): number {

@@ -2,7 +2,7 @@ import { parseCidr } from "../config/cidr.js";
 import { Refusal } from "../config/refusal.js";
 import { parseAuthUrl, parseRealm } from "../config/values-policies.js";
 import { parseExpression } from "../config/values-signing.js";
-import { conditionsOf, returnedStatus } from "./conditions.js";
+import { type Condition, conditionsOf, diverts, matchedHosts, returnedStatus } from "./conditions.js";
 import type { Directive } from "./directive.js";
 import type { Findings } from "./findings.js";
 import type { Scope } from "./scope.js";
@@ -19,10 +19,25 @@ export interface Access {
 
 export const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
-/** @param findLocation the URL behind a location of the same server that `auth_request` names; `null`: it cannot be known */
-export function readAccess(scope: Scope, findings: Findings, findLocation: (uri: string) => string | null): Access {
+export interface AccessInput {
+  readonly scope: Scope;
+  readonly hosts: readonly string[];
+  /** The redirect to https that its routes do. */
+  readonly redirect: Directive | null;
+  /** The URL behind a location of the same server that `auth_request` names; `null`: it cannot be known. */
+  readonly findLocation: (uri: string) => string | null;
+  /** Whether a variable decides where requests go. */
+  readonly isUsed: (variable: string) => boolean;
+  /** All of `trustedProxies`, which hold for every server here. */
+  readonly proxies: ReadonlySet<string>;
+}
+
+export function readAccess(input: AccessInput, findings: Findings): Access {
+  const { scope, findLocation } = input;
   const lost: string[] = [];
   const clients = readClients(scope, findings, lost);
+  if (clients.isJudged && !isAddressKnown(input))
+    lost.push("the client's address, which is not known as NGINX knew it");
   const members = {
     clients: clients.allowed.length === 0 ? undefined : clients.allowed,
     links: readSecureLink(scope, findings, lost),
@@ -30,13 +45,18 @@ export function readAccess(scope: Scope, findings: Findings, findLocation: (uri:
     forwardAuth: readAuthRequest(scope, findings, lost, findLocation),
     certificates: readCertificates(scope, findings),
   };
-  reportLostGuards(scope, findings, lost);
+  reportLostGuards(input, findings, lost);
   const count = Object.values(members).filter((member) => member !== undefined).length;
   const satisfy = scope.one("satisfy");
+  const isAny = count > 1 && satisfy?.args[0] === "any";
+  // An `if` is asked in any case; one member of an `any` need not be.
+  const isAsked = members.links !== undefined || members.certificates !== undefined;
+  const others = [members.clients, members.basic, members.forwardAuth].filter((member) => member !== undefined);
+  if (isAny && isAsked && others.length > 1) lost.push("satisfy any beside an if");
   findings.taken(satisfy, count > 1 ? "routes[].satisfy" : "there is only one thing to satisfy");
   return {
     allow: count === 0 ? undefined : members,
-    satisfy: count > 1 ? (satisfy?.args[0] === "any" ? "any" : "all") : undefined,
+    satisfy: count > 1 ? (isAny && !isAsked ? "any" : "all") : undefined,
     denied: clients.denied,
     lost,
   };
@@ -45,6 +65,19 @@ export function readAccess(scope: Scope, findings: Findings, findLocation: (uri:
 interface Clients {
   readonly allowed: readonly string[];
   readonly denied: readonly string[];
+  /** Some addresses may, and some may not. */
+  readonly isJudged: boolean;
+}
+
+/** Whether proxies say it as they do here, and the same ones are believed. */
+function isAddressKnown({ scope, proxies }: AccessInput): boolean {
+  const trusted = scope.all("set_real_ip_from").map(({ args }) => parseCidr(args[0] ?? ""));
+  if (trusted.length === 0) return proxies.size === 0;
+  const header = (scope.one("real_ip_header")?.args[0] ?? "X-Real-IP").toLowerCase();
+  if (!/^(?:x-forwarded-for|proxy_protocol)$/.test(header)) return false;
+  const known = trusted.filter((network) => typeof network === "string");
+  const isSame = new Set(known).size === proxies.size && known.every((network) => proxies.has(network));
+  return known.length === trusted.length && isSame;
 }
 
 /** `allow` and `deny`, of which the first that matches decides; here what is denied is denied before all else. */
@@ -78,10 +111,10 @@ function readClients(scope: Scope, findings: Findings, lost: string[]): Clients 
           : `routes[].${rule.name}.clients`,
       );
   }
-  if (!isClosed) return { allowed: [], denied: [...new Set(denied)] };
+  if (!isClosed) return { allowed: [], denied: [...new Set(denied)], isJudged: denied.length > 0 };
   return allowed.length === 0
-    ? { allowed, denied: EVERYBODY }
-    : { allowed: [...new Set(allowed)], denied: [...new Set(denied)] };
+    ? { allowed, denied: EVERYBODY, isJudged: false }
+    : { allowed: [...new Set(allowed)], denied: [...new Set(denied)], isJudged: true };
 }
 
 const isDenyAll = ({ name, args }: Directive): boolean => name === "deny" && args[0] === "all";
@@ -153,7 +186,11 @@ function readCertificates(scope: Scope, findings: Findings): readonly string[] |
 function readSecureLink(scope: Scope, findings: Findings, lost: string[]): YamlMap | undefined {
   const [link, hash] = [scope.one("secure_link"), scope.one("secure_link_md5")];
   const guards = conditionsOf(scope).filter(([, { kind }]) => kind === "secure-link");
-  if (link === undefined && scope.one("secure_link_secret") === undefined) return undefined;
+  if (link === undefined && scope.one("secure_link_secret") === undefined) {
+    for (const [guard] of guards) reportBlock(guard, findings, null, "nothing gives it a result: it refused all");
+    if (guards.length > 0) lost.push("an if of secure_link");
+    return undefined;
+  }
   const names = /^\$arg_(\w+),\$arg_(\w+)$/.exec(link?.args[0] ?? "");
   const expression = withoutSecret(hash?.args[0] ?? "");
   if (link === undefined || hash === undefined || names === null || expression === null || guards.length === 0) {
@@ -190,9 +227,10 @@ function withoutSecret(expression: string): string | null {
 
 /** Guards that nothing here stands for. */
 const FOREIGN =
-  /^(?:access_by_lua\w*|rewrite_by_lua\w*|auth_jwt\w*|js_access|perl|modsecurity|geoip\w*|internal|auth_digest\w*|naxsi\w*|SecRulesEnabled)$/i;
+  /^(?:\w*(?:access|rewrite|set)_by_lua\w*|auth_(?!basic$|basic_user_file$|request$|request_set$|delay$)\w+|js_access|js_set|perl\w*|modsecurity|geoip2?\w*|internal|naxsi\w*|SecRulesEnabled|testcookie|hmac_secure_link\w*|aws_\w+|ldap_\w+)$/i;
 
-function reportLostGuards(scope: Scope, findings: Findings, lost: string[]): void {
+function reportLostGuards(input: AccessInput, findings: Findings, lost: string[]): void {
+  const { scope, redirect } = input;
   for (let level: Scope | null = scope; level !== null; level = level.outer) {
     for (const directive of level.directives) {
       if (!FOREIGN.test(directive.name) || directive.args[0] === "off") continue;
@@ -201,26 +239,38 @@ function reportLostGuards(scope: Scope, findings: Findings, lost: string[]): voi
     }
   }
   for (const directive of scope.through("return")) {
-    if (directive.args.some((argument) => argument.startsWith("https://"))) continue;
+    if (directive === redirect) continue;
     findings.unsupported(directive, "every request was answered with this: the route is closed");
     lost.push("a return");
   }
-  for (const [guard, { kind }] of conditionsOf(scope)) {
-    const status = returnedStatus(guard);
-    if (status === null || status < 400) continue;
-    if (kind === "user-agent")
-      reportBlock(guard, findings, null, "requests are not told apart by User-Agent: what this refused passes");
-    else if (kind === "other-hosts") reportBlock(guard, findings, "only hosts that a route names are served");
-    else if (kind === "other" || kind === "host") {
-      reportBlock(
-        guard,
-        findings,
-        null,
-        "what this refused cannot be told here: the route is closed until allow or deny says who may",
-      );
-      lost.push("an if that refuses");
-    }
+  for (const directive of scope.own("try_files")) {
+    findings.unsupported(directive, "only what is a file of this machine passed: the route is closed");
+    lost.push("try_files");
   }
+  for (const [guard, { kind }] of conditionsOf(scope)) {
+    if (!diverts(guard, input.isUsed) || isTakenElsewhere(guard, kind, redirect)) continue;
+    if (kind === "host" || kind === "other-hosts") {
+      const matched = matchedHosts(guard, input.hosts);
+      if (matched !== null && matched.length === 0) {
+        reportBlock(guard, findings, "nothing to write: no host of its routes is one of these");
+        continue;
+      }
+    }
+    reportBlock(guard, findings, null, NOT_TOLD);
+    lost.push("an if that sends requests elsewhere or refuses them");
+  }
+}
+
+const NOT_TOLD =
+  "what this refused or sent elsewhere cannot be told here: the route is closed until allow or deny says who may";
+
+/** Whether another part of the conversion does what an `if` did. */
+function isTakenElsewhere(guard: Directive, kind: Condition["kind"], redirect: Directive | null): boolean {
+  const status = returnedStatus(guard);
+  if (redirect !== null && guard.block?.includes(redirect) === true) return true;
+  if (kind === "preflight") return status !== null;
+  if (kind === "methods") return status !== null && status >= 400;
+  return kind === "referer" || kind === "secure-link" || kind === "client-certificate";
 }
 
 const GUARDS: ReadonlySet<string> = new Set([
@@ -233,12 +283,17 @@ const GUARDS: ReadonlySet<string> = new Set([
   "valid_referers",
   "internal",
   "return",
+  "rewrite",
+  "limit_except",
   "if",
 ]);
 
 /** Whether a level itself says who may pass, in whatever way. */
 export function isGuarded({ directives }: Scope): boolean {
-  return directives.some(({ name }) => GUARDS.has(name) || FOREIGN.test(name));
+  return directives.some(
+    ({ name, args }) =>
+      args[0] !== "off" && !(name === "allow" && args[0] === "all") && (GUARDS.has(name) || FOREIGN.test(name)),
+  );
 }
 
 /** Says the same of an `if` and of what is in it. */

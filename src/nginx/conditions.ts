@@ -66,6 +66,34 @@ export function returnedStatus({ block }: Directive): number | null {
   return /^\d{3}$/.test(status) ? Number(status) : null;
 }
 
+/** Whether a block does something else with requests than they would come to without it. */
+export function diverts({ block }: Directive, isUsed: (variable: string) => boolean): boolean {
+  return (block ?? []).some(
+    ({ name, args }) =>
+      name === "return" ||
+      name === "rewrite" ||
+      name.endsWith("_pass") ||
+      /_by_lua|^js_|^perl/.test(name) ||
+      (name === "set" && isUsed((args[0] ?? "").replace(/[${}]/g, "").toLowerCase())),
+  );
+}
+
+/** The hosts of some that an `if` of the host matches; `null`: it cannot be told. */
+export function matchedHosts(directive: Directive, hosts: readonly string[]): readonly string[] | null {
+  const [, operator = "", pattern = ""] = /^\$\w+ (!?(?:=|~\*?)) (\S+)$/.exec(conditionText(directive)) ?? [];
+  // What a wildcard stands for is not known; a client may write the port, and $http_host has it.
+  if (hosts.some((host) => host.includes("*")) || conditionText(directive).startsWith("$http_")) return null;
+  const isExpression = operator.includes("~");
+  if (isExpression && !/^[\w.^$|()\\-]+$/.test(pattern)) return null;
+  try {
+    const expression = new RegExp(pattern, operator.includes("*") ? "i" : "");
+    const isOthers = operator.startsWith("!");
+    return hosts.filter((host) => (isExpression ? expression.test(host) : host === pattern) !== isOthers);
+  } catch {
+    return null;
+  }
+}
+
 /** The `if`s that hold in a scope, those around it included. */
 export function conditionsOf(scope: Scope): readonly (readonly [Directive, Condition])[] {
   return scope.through("if").map((directive) => [directive, readCondition(directive)]);

@@ -1,6 +1,7 @@
-import { coversPath } from "../core/target.js";
+import { parsePathPrefix } from "../config/values.js";
 import { EVERYBODY, isGuarded } from "./access.js";
 import { Buckets, freeName } from "./buckets.js";
+import { byPrecedence, type Guard, guardBelow, isClosed, isStricter, longestOver, openedBy } from "./closing.js";
 import { conditionsOf } from "./conditions.js";
 import { DATA_BLOCKS, type Directive } from "./directive.js";
 import { type Finding, Findings } from "./findings.js";
@@ -9,8 +10,9 @@ import { remarkOn } from "./known.js";
 import { type Listen, readListens } from "./listen.js";
 import { Listeners } from "./listeners.js";
 import { type LocationPath, readLocation } from "./path.js";
-import { type Redirect, readRedirect } from "./redirects.js";
-import { type RouteParts, type RoutePlan, readRoutes } from "./routes.js";
+import { parentOf, type Reach, readReach, segmentOf, within } from "./reach.js";
+import { isSentToHttps, type Redirect, readPlainRedirect, readRedirect } from "./redirects.js";
+import { type ProxiedLocation, type RouteParts, type RoutePlan, readGuard, readRoutes } from "./routes.js";
 import { Scope } from "./scope.js";
 import { readServerNames, type ServerNames } from "./server-names.js";
 import { expand, hostsOfMap, variablesIn } from "./variables.js";
@@ -27,6 +29,8 @@ export interface Converted {
   /** In the order of the directives, an included file's where it is included. */
   readonly findings: readonly Finding[];
   readonly routeCount: number;
+  /** Routes that nobody may use until somebody has looked at them. */
+  readonly closedCount: number;
 }
 
 /** In the place of a host that nobody has named. */
@@ -43,15 +47,33 @@ interface Server {
   readonly scope: Scope;
   readonly listens: readonly Listen[];
   readonly names: ServerNames;
+  /** Never empty. */
   readonly hosts: readonly string[];
+  readonly isHostKnown: boolean;
+  readonly locations: readonly FoundLocation[];
+  readonly isUniform: boolean;
+}
+
+/** A location, nested ones too. */
+interface FoundLocation {
+  readonly directive: Directive;
+  readonly scope: Scope;
+  readonly reaches: readonly Reach[];
 }
 
 /** A route with the listeners that it has so far. */
 interface Placed extends RoutePlan {
   readonly listeners: Set<string>;
   readonly from: string;
-  /** The server that it comes from; absent where it is closed already. */
-  readonly server?: Directive;
+  readonly directive: Directive;
+  readonly server: Directive;
+  readonly reach: Reach;
+  /** Closed paths: what NGINX asked of them; `null` where it gave nobody the bucket's. */
+  readonly guard?: YamlMap | null;
+  /** Its location refused somebody something. */
+  readonly isGuarded: boolean;
+  /** It gives way to any other route of its prefix. */
+  readonly isFiller: boolean;
   httpsRedirect: boolean;
   httpsPort: number | undefined;
 }
@@ -66,8 +88,12 @@ class Conversion {
   readonly #listeners: Listeners;
   readonly #placed: Placed[] = [];
   readonly #closed: Placed[] = [];
-  /** Servers with a location that guarded something, and could not be taken over. */
-  readonly #guarded = new Set<Directive>();
+  /** Of locations that have no route. */
+  readonly #guards: Guard[] = [];
+  readonly #indexes: Index[] = [];
+  /** Locations that have neither a route nor closed paths. */
+  readonly #leftOut = new Set<Directive>();
+  readonly #proxies = new Set<string>();
   #acme: string | undefined;
 
   constructor(directives: readonly Directive[], options: ConvertOptions) {
@@ -85,6 +111,7 @@ class Conversion {
       ),
       buckets: new Buckets(),
       findings: this.#findings,
+      proxies: this.#proxies,
     };
   }
 
@@ -92,14 +119,15 @@ class Conversion {
     const servers = this.#http.own("server").map((directive) => this.#readServer(directive));
     this.#listeners.add(servers.flatMap(({ listens }) => listens));
     for (const server of servers) this.#listeners.addTls(server.listens, server.scope);
-    for (const server of servers) this.#addRoutes(server);
-    for (const server of servers) this.#addRedirects(server);
     const globals = readGlobals(
       this.#main,
       this.#http,
       servers.map(({ scope }) => scope),
       this.#findings,
     );
+    for (const network of globals.trustedProxies ?? []) this.#proxies.add(network);
+    for (const server of servers) this.#addRoutes(server);
+    for (const server of servers) this.#addRedirects(server);
     this.#warnAboutDefaults(servers);
     const routes = this.#routes();
     const map: YamlMap = {
@@ -114,14 +142,30 @@ class Conversion {
       buckets: this.#parts.buckets.yaml(),
       routes,
     };
-    return { yaml: yamlText(map), findings: this.#collect(), routeCount: routes.length };
+    return {
+      yaml: yamlText(map),
+      findings: this.#collect(),
+      routeCount: routes.length,
+      closedCount: routes.filter(isClosed).length,
+    };
   }
 
   #readServer(directive: Directive): Server {
     const scope = new Scope(directive.block ?? [], this.#http);
     const listens = readListens(scope.own("listen"), this.#findings);
     const names = readServerNames(scope.own("server_name"), this.#findings);
-    return { directive, scope, listens, names, hosts: this.#hostsOf(names) };
+    const hosts = this.#hostsOf(names);
+    const locations = locationsOf(scope);
+    return {
+      directive,
+      scope,
+      listens,
+      names,
+      hosts: hosts.length > 0 ? hosts : [UNKNOWN_HOST],
+      isHostKnown: hosts.length > 0,
+      locations,
+      isUniform: isUniform(locations),
+    };
   }
 
   /** A server for every host takes those that a `map` of hosts names, or those of the command line. */
@@ -132,63 +176,143 @@ class Conversion {
   }
 
   #addRoutes(server: Server): void {
-    for (const [directive, scope] of locationsOf(server.scope)) this.#addLocation(directive, scope, server);
+    for (const found of server.locations) this.#addLocation(found, server);
   }
 
-  #addLocation(directive: Directive, scope: Scope, server: Server): void {
-    if (this.#isAcme(directive, scope) || this.#isRedirected(directive, scope, server)) return;
+  #addLocation(found: FoundLocation, server: Server): void {
+    const { directive, scope } = found;
+    if (this.#isAcme(directive, scope) || this.#isRedirected(found, server)) return;
     const path = readLocation(directive.args);
-    if (typeof path === "string") {
-      this.#leaveOut(directive, scope, server, path);
+    const inner = this.#passedOn(found, server);
+    const [proxyPass] = inner.own("proxy_pass");
+    const isProxied = proxyPass !== undefined && inner.own("internal").length === 0;
+    const location = isProxied ? this.#proxied({ ...found, scope: inner }, server, path, proxyPass) : null;
+    const [reach] = found.reaches;
+    if (typeof path === "string" || reach === undefined) {
+      this.#leaveOut(found, server, location, typeof path === "string" ? path : "");
       return;
     }
-    const [proxyPass] = scope.own("proxy_pass");
-    const isProxied = proxyPass !== undefined && scope.own("internal").length === 0;
-    if (isProxied && this.#place({ directive, scope, server, path, proxyPass })) return;
-    if (isProxied || this.#isOwn(directive, scope, server)) this.#close(directive, server, path);
+    if (reach.kind === "exact" && reach.start === "/") {
+      this.#addRoot(found, server, location);
+      return;
+    }
+    if (location !== null && this.#place(found, server, location, reach)) return;
+    if (isProxied || this.#isOwn(directive, scope, server)) this.#close(found, server, path, reach);
+  }
+
+  /** Where the files of a machine come first, and then those of a named location: its directives, and the guards before it. */
+  #passedOn({ directive, scope }: FoundLocation, { scope: server }: Server): Scope {
+    const tried = scope.own("try_files")[0];
+    const name = tried?.args.at(-1) ?? "";
+    const named = server.own("location").find(({ args }) => args.at(-1) === name);
+    if (tried === undefined || !name.startsWith("@") || named === undefined || scope.own("proxy_pass").length > 0)
+      return scope;
+    const inner = new Scope(named.block ?? [], server);
+    // Which of two guards of the same name holds, and that both do, cannot be said of one route.
+    if (isGuarded(scope) && isGuarded(inner)) return scope;
+    this.#findings.approximated(tried, `${name} alone: everything comes from the bucket, and no file of this machine`);
+    this.#findings.taken(named, `as what location ${directive.args.join(" ")} passes requests on to`);
+    return new Scope([...scope.directives.filter((one) => one !== tried), ...inner.directives], server);
+  }
+
+  #proxied(
+    { scope }: FoundLocation,
+    server: Server,
+    path: LocationPath | string,
+    proxyPass: Directive,
+  ): ProxiedLocation & { readonly wanted: Redirect | null } {
+    const isMixed =
+      server.listens.some((listen) => this.#listeners.isTls(listen)) &&
+      server.listens.some((listen) => !this.#listeners.isTls(listen));
+    const wanted = isMixed ? readPlainRedirect(scope, server.hosts) : null;
+    return {
+      scope,
+      path: typeof path === "string" ? { pathPrefix: "/", literal: "/", difference: null } : path,
+      proxyPass,
+      hosts: server.hosts,
+      findLocation: (uri) => this.#urlOf(uri, server),
+      redirect: wanted?.directive ?? null,
+      wanted,
+      isUniform: server.isUniform,
+    };
   }
 
   /** @returns whether it has a route now */
-  #place({ directive, scope, server, path, proxyPass }: Location): boolean {
-    const findings = this.#findings;
-    const hosts = server.hosts.length > 0 ? server.hosts : [UNKNOWN_HOST];
-    if (server.hosts.length === 0)
-      findings.unsupported(
+  #place(
+    found: FoundLocation,
+    server: Server,
+    location: ProxiedLocation & { readonly wanted: Redirect | null },
+    reach: Reach,
+  ): boolean {
+    const { directive, scope } = found;
+    const { path, wanted } = location;
+    if (!server.isHostKnown)
+      this.#findings.unsupported(
         server.names.directive ?? server.directive,
         "no host is named: write those that are meant into match.hosts, or give --host",
       );
-    const plans = readRoutes(
-      { scope, path, proxyPass, hosts, findLocation: (uri) => this.#urlOf(uri, server) },
-      this.#parts,
-    );
+    const plans = readRoutes(location, this.#parts);
     if (plans.length === 0) return false;
-    findings.taken(directive, `routes[].match.pathPrefix ${path.pathPrefix}`);
-    if (path.difference !== null) findings.approximated(directive, path.difference);
-    const redirect = readRedirect(scope);
-    const listens = server.listens.map(
-      (listen) => [this.#listeners.nameOf(listen), this.#listeners.isTls(listen)] as const,
-    );
-    const redirects = redirect !== null && listens.some(([, isTls]) => isTls) && listens.some(([, isTls]) => !isTls);
-    if (redirect !== null && redirects) this.#reportRedirect(redirect, scope);
+    this.#findings.taken(directive, `routes[].match.pathPrefix ${path.pathPrefix}`);
+    if (path.difference !== null) this.#findings.approximated(directive, path.difference);
+    if (wanted !== null) this.#reportRedirect(wanted, scope);
+    const isTold = isGuarded(scope);
     for (const plan of plans) {
-      this.#placed.push({
+      const route = {
         ...plan,
-        listeners: new Set(listens.map(([name]) => name)),
-        from: `${directive.file}:${directive.line}`,
-        httpsRedirect: redirects,
-        httpsPort: redirects ? redirect?.port : undefined,
-        server: server.directive,
-      });
+        ...this.#standing(found, server),
+        reach,
+        isGuarded: isTold,
+        httpsRedirect: wanted !== null,
+        httpsPort: wanted?.port,
+      };
+      this.#placed.push(route);
+      for (const below of plan.closedBelow)
+        this.#closed.push(closedAt(route, below, null, "Closed: a rewrite sent these paths elsewhere."));
     }
+    const left = server.hosts.filter((host) => !plans.some(({ hosts }) => hosts.includes(host)));
+    const [first] = this.#placed.slice(-1);
+    if (left.length > 0 && first !== undefined) this.#closed.push({ ...closedAt(first, path.pathPrefix), hosts: left });
     return true;
+  }
+
+  #standing({ directive }: FoundLocation, server: Server) {
+    return {
+      directive,
+      server: server.directive,
+      listeners: new Set(server.listens.map((listen) => this.#listeners.nameOf(listen))),
+      from: placeOf(directive),
+      isFiller: false,
+    };
+  }
+
+  /** `location = /`: a page of the bucket is the route's index document; nothing else has a place of its own. */
+  #addRoot(found: FoundLocation, server: Server, location: ProxiedLocation | null): void {
+    const { directive, scope } = found;
+    const [answer] = scope.own("return");
+    const text =
+      location?.proxyPass.args[0] ?? (/^30\d$/.test(answer?.args[0] ?? "") ? answer?.args[1] : undefined) ?? "";
+    const page = /^(?:https?:\/\/[^/$]+)?\/([\w.-]+)$/.exec(text)?.[1];
+    const body = location === null ? null : readGuard(location, this.#parts);
+    if (page !== undefined) {
+      this.#indexes.push({ directive, server: server.directive, page, body, proxyPass: location?.proxyPass, answer });
+      return;
+    }
+    this.#guards.push(
+      ...(location !== null || isGuarded(scope) || scope.own("internal").length > 0
+        ? [{ directive, server: server.directive, reach: { kind: "exact", start: "/", isSharp: true } as const, body }]
+        : []),
+    );
+    this.#findings.unsupported(directive, "the path / has no route of its own: it goes the way of location /");
+    this.#leftOut.add(directive);
   }
 
   /** `http://…` behind `location = /auth { proxy_pass …; }`; `null`: it cannot be known. */
   #urlOf(uri: string, { scope }: Server): string | null {
-    const found = locationsOf(scope).find(([{ args }]) => args.at(-1) === uri);
-    const [proxyPass] = found?.[1].own("proxy_pass") ?? [];
+    const found = locationsOf(scope).find(({ directive: { args } }) => args.at(-1) === uri);
+    const [proxyPass] = found?.scope.own("proxy_pass") ?? [];
     if (found === undefined || proxyPass === undefined) return null;
-    const url = expand(proxyPass.args[0] ?? "", { scope: found[1], maps: this.#parts.maps, host: null });
+    const url = expand(proxyPass.args[0] ?? "", { scope: found.scope, maps: this.#parts.maps, host: null });
     const match = /^(https?:\/\/)([^/$]+)(\/[^$]*)?$/.exec(url);
     if (match === null) return null;
     const [, scheme = "", authority = "", path] = match;
@@ -196,11 +320,11 @@ class Conversion {
     const server = upstream?.block?.find(({ name }) => name === "server")?.args[0] ?? authority;
     if (server.startsWith("unix:")) return null;
     for (const [directive, text] of [
-      [found[0], "its proxy_pass is allow.forwardAuth.url"],
+      [found.directive, "its proxy_pass is allow.forwardAuth.url"],
       [proxyPass, "allow.forwardAuth.url"],
     ] as const)
       this.#findings.taken(directive, text);
-    for (const inner of found[0].block ?? [])
+    for (const inner of found.directive.block ?? [])
       if (inner !== proxyPass) this.#findings.approximated(inner, "the service is asked as allow.forwardAuth says");
     return `${scheme}${server}${path ?? uri}`;
   }
@@ -220,57 +344,68 @@ class Conversion {
     return true;
   }
 
-  /** Whether NGINX answered a location by itself, and not for its own use. */
+  /** Whether paths of a location that passes nothing on must not be the bucket's. */
   #isOwn(directive: Directive, scope: Scope, { scope: server }: Server): boolean {
+    if (isGuarded(scope)) return true;
     const name = directive.args.at(-1) ?? "";
-    const isNested = scope.own("location").length > 0;
     const isForErrors = server.through("error_page").some(({ args }) => args.at(-1) === name);
     if (isForErrors) this.#findings.taken(directive, "nothing to write: errors have documents in OSS's own shape");
-    return !(isNested || isForErrors || this.#findings.has(directive) || scope.own("internal").length > 0);
+    return !isForErrors;
   }
 
   /** Requests for these paths went elsewhere, and must not reach the bucket by the route of a shorter prefix. */
-  #close(directive: Directive, { listens, hosts }: Server, path: LocationPath): void {
-    this.#findings.unsupported(
-      directive,
-      "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
-    );
-    this.#closed.push({
-      hosts,
-      path,
-      body: { methods: ["GET"], deny: { clients: EVERYBODY } },
-      comments: ["Closed: NGINX answered these paths itself, and they are not the bucket's."],
-      listeners: new Set(listens.map((listen) => this.#listeners.nameOf(listen))),
-      from: `${directive.file}:${directive.line}`,
-      httpsRedirect: false,
-      httpsPort: undefined,
-    });
+  #close(found: FoundLocation, server: Server, path: LocationPath, reach: Reach): void {
+    const { directive, scope } = found;
+    if (scope.own("internal").length > 0) this.#findings.taken(directive, "closed: NGINX alone asked for it");
+    else if (!this.#findings.has(directive) || scope.own("proxy_pass").length > 0)
+      this.#findings.unsupported(
+        directive,
+        "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
+      );
+    const closed = closedAt({ ...this.#standing(found, server), reach, hosts: server.hosts }, path.pathPrefix);
+    const isTold = isGuarded(scope) || scope.own("proxy_pass").length > 0;
+    this.#leftOut.add(directive);
+    this.#closed.push({ ...closed, isFiller: false, isGuarded: isTold });
+    if (isTold) this.#guards.push({ directive, server: server.directive, reach, body: null });
   }
 
   /** A location that no prefix stands for. What it guarded is open by no other route. */
-  #leaveOut(directive: Directive, scope: Scope, server: Server, why: string): void {
+  #leaveOut(found: FoundLocation, server: Server, location: ProxiedLocation | null, why: string): void {
+    const { directive, scope, reaches } = found;
+    if (reaches.length === 0) {
+      // A named location whose requests come from one that has been taken over is reported with that.
+      if (this.#findings.has(directive)) return;
+      this.#leftOut.add(directive);
+      this.#findings.unsupported(directive, why);
+      return;
+    }
+    this.#leftOut.add(directive);
     for (const one of [directive, ...scope.own("proxy_pass")]) this.#findings.unsupported(one, why);
-    const pattern = directive.args.at(-1) ?? "";
-    // Files such as .htaccess are nothing that a bucket has.
-    if (pattern.startsWith("@") || /^\^?\/\\\./.test(pattern)) return;
-    if (!isGuarded(scope)) return;
-    this.#findings.unsupported(
-      directive,
-      "it guarded paths that other locations would serve: the server's routes are closed until it is clear who may have them",
-    );
-    this.#guarded.add(server.directive);
+    const decides = ["rewrite", "return", "if", "internal"].some((name) => scope.own(name).length > 0);
+    const isForeign = location !== null && !passesWithOthers(location, server);
+    if (location === null && !isGuarded(scope)) return;
+    const body = location === null || decides || isForeign ? null : readGuard(location, this.#parts);
+    for (const reach of reaches) {
+      const segment = segmentOf(reach);
+      const isPrefix = parsePathPrefix(segment) === segment;
+      const known: Reach = isPrefix || segment === "" ? reach : { ...reach, start: "/", isSharp: true };
+      this.#guards.push({ directive, server: server.directive, reach: known, body });
+      if (!reach.isSharp || !isPrefix) continue;
+      const standing = { ...this.#standing(found, server), reach, hosts: server.hosts };
+      this.#closed.push({ ...closedAt(standing, segment, body), isGuarded: true });
+    }
   }
 
   /** A server on plain HTTP that sends its clients to https has no other answer for them. */
-  #isRedirected(directive: Directive, scope: Scope, { listens }: Server): boolean {
-    if (readRedirect(scope) === null || listens.some((listen) => this.#listeners.isTls(listen))) return false;
+  #isRedirected({ directive, scope }: FoundLocation, { listens }: Server): boolean {
+    if (!isSentToHttps(scope) || listens.some((listen) => this.#listeners.isTls(listen))) return false;
     this.#findings.taken(directive, "its clients are sent to https");
     return true;
   }
 
   /** Servers on plain HTTP that only send clients to https: their hosts' routes take that over. */
   #addRedirects(server: Server): void {
-    const scopes = [server.scope, ...locationsOf(server.scope).map(([, scope]) => scope)];
+    const scopes = [server.scope, ...server.locations.map(({ scope }) => scope)];
     for (const scope of scopes) {
       if (scope !== server.scope && scope.own("proxy_pass").length > 0) continue;
       const redirect = readRedirect(new Scope(scope.directives, null));
@@ -338,11 +473,8 @@ class Conversion {
     const taken = new Set<string>();
     const names = new Set<string>();
     const all = this.#listeners.names;
-    const placed = this.#placed.map((route) => {
-      if (route.server !== undefined && this.#guarded.has(route.server)) return closedOf(route, GUARDED_ELSEWHERE);
-      return this.#certificatesCanBeShown(route) ? route : closedOf(route, NO_CERTIFICATES);
-    });
-    return merged([...placed, ...this.#closedUnder(placed)]).flatMap((route) => {
+    const routes = this.#closeOpened(this.#withoutWide(this.#withoutRivals(this.#withIndexes(this.#placedRoutes()))));
+    return merged(this.#underRoutes(routes)).flatMap((route) => {
       const { pathPrefix } = route.path;
       const hosts = route.hosts.filter(
         (host) => ![...route.listeners].some((name) => taken.has(`${name} ${host} ${pathPrefix}`)),
@@ -353,41 +485,156 @@ class Conversion {
     });
   }
 
+  #placedRoutes(): readonly Placed[] {
+    const placed = this.#placed.map((route) =>
+      this.#certificatesCanBeShown(route) ? route : closedOf(route, NO_CERTIFICATES),
+    );
+    return [...placed, ...this.#closed];
+  }
+
+  /** A page for the path / is put behind every path that ends at a slash. */
+  #withIndexes(routes: readonly Placed[]): readonly Placed[] {
+    const changed = new Map<Placed, Placed>();
+    for (const { directive, server, page, body, proxyPass, answer } of this.#indexes) {
+      const roots = routes.filter((route) => route.server === server && route.path.pathPrefix === "/");
+      const known = roots.filter(
+        (route) =>
+          !(isStricter(body, route.body) && body !== null) &&
+          (route.body.methods as readonly string[]).includes("GET") &&
+          route.body.keyPrefix === undefined &&
+          (proxyPass === undefined || isSamePlace(proxyPass, route.proxyPass)),
+      );
+      for (const route of known) changed.set(route, { ...route, body: { ...route.body, indexDocument: page } });
+      for (const one of [directive, proxyPass, answer])
+        if (known.length > 0)
+          this.#findings.approximated(
+            one,
+            `routes[].indexDocument ${page}, behind every path that ends at a slash; /?prefix= and other operations still ask the bucket itself`,
+          );
+        else this.#findings.unsupported(one, "no route of / can have it as its index document");
+      if (known.length < roots.length || roots.length === 0)
+        this.#guards.push({ directive, server, reach: { kind: "exact", start: "/", isSharp: true }, body });
+    }
+    return routes.map((route) => changed.get(route) ?? route);
+  }
+
+  /** Of locations that come out with one prefix NGINX's choice for the paths below it stays, closed where another was stricter. */
+  #withoutRivals(routes: readonly Placed[]): readonly Placed[] {
+    const kept: Placed[] = [];
+    const closed = new Set<Placed>();
+    // What gives way comes last, whatever its place.
+    const sorted = [...routes].sort((a, b) => Number(a.isFiller) - Number(b.isFiller) || byPrecedence(a, b));
+    for (const route of sorted) {
+      const rivals = kept.filter(
+        (other) =>
+          other.directive !== route.directive &&
+          other.server === route.server &&
+          other.path.pathPrefix === route.path.pathPrefix &&
+          other.hosts.some((host) => route.hosts.includes(host)),
+      );
+      if (rivals.length === 0) {
+        kept.push(route);
+        continue;
+      }
+      if (route.isFiller) continue;
+      const isSame = rivals.every(({ body }) => JSON.stringify(body) === JSON.stringify(route.body));
+      const [rival] = rivals;
+      const isOwn = route.guard !== undefined && !route.isGuarded;
+      const opened = isOwn ? [] : rivals.filter(({ body }) => isStricter(route.body, body));
+      for (const one of opened) closed.add(one);
+      if (isSame) this.#findings.taken(route.directive, `one route with ${locationText(rival)}`);
+      else
+        this.#findings.unsupported(
+          route.directive,
+          `it has the same prefix as ${locationText(rival)}, and a prefix has one route: ${opened.length > 0 ? "that one is closed, for this one was stricter" : "that one serves its paths"}`,
+        );
+    }
+    const inOrder = routes.filter((route) => kept.includes(route));
+    return inOrder.map((route) => (closed.has(route) ? closedOf(route, RIVAL) : route));
+  }
+
+  /** A prefix takes what lies below an exact location too, which another guarded perhaps. */
+  #withoutWide(routes: readonly Placed[]): readonly Placed[] {
+    const guards = [...this.#guards, ...routes.filter(({ guard }) => guard === undefined)];
+    return routes.flatMap((route) => {
+      if (route.reach.kind !== "exact" || isClosed(route.body)) return [route];
+      const own = guards.filter(({ directive }) => directive !== route.directive);
+      if (!guardBelow(route, own).some(({ body }) => isStricter(body, route.body))) return [route];
+      const others = routes.filter(({ server, directive }) => server === route.server && directive !== route.directive);
+      const fallback = longestOver(route.path.pathPrefix, others);
+      const isClosing = fallback.some(({ body }) => isStricter(route.body, body));
+      this.#findings.unsupported(
+        route.directive,
+        `a prefix would take what lies below it, which another location guarded: ${isClosing ? "it is closed" : "it goes that location's way"}`,
+      );
+      return isClosing ? [closedOf(route, RIVAL)] : [];
+    });
+  }
+
+  /** Closes the routes by which something would pass that a location of NGINX refused. */
+  #closeOpened(routes: readonly Placed[]): readonly Placed[] {
+    const why = new Map<Placed, Directive>();
+    const own = routes.filter(({ guard, body }) => guard === undefined && !isClosed(body));
+    // Closed because it is stricter, by its own deny.
+    const refusing = routes.filter(({ guard, body }) => guard === undefined && isClosed(body));
+    for (const guard of [...this.#guards, ...own, ...refusing]) {
+      const opened = openedBy<Placed>(guard, routes);
+      for (const route of opened) why.set(route, guard.directive);
+      if (opened.length === 0) continue;
+      const { reach, directive } = guard;
+      this.#findings.unsupported(
+        directive,
+        reach.isSharp
+          ? "it refused paths that other routes would serve: these are closed until it is clear who may have what"
+          : `it guards all that begins with ${reach.start}, in the middle of a name too, and a prefix here ends at a slash: the route of ${parentOf(reach.start) || "/"} is closed; if only what lies below is meant, write ${reach.start}/ there and import it again`,
+      );
+    }
+    return routes.map((route) => {
+      const guard = why.get(route);
+      return guard === undefined
+        ? route
+        : closedOf(route, `Closed: ${placeOf(guard)} refused paths that this would serve.`);
+    });
+  }
+
+  /** Closed paths are written where a route would serve them else; they belong to its bucket. */
+  #underRoutes(routes: readonly Placed[]): readonly Placed[] {
+    const served = routes.filter(({ guard }) => guard === undefined);
+    return routes.flatMap((route) => {
+      const { guard } = route;
+      if (guard === undefined) return [route];
+      const over = longestOver(route.path.pathPrefix.replace(/\/$/, ""), served).filter(
+        ({ body, hosts, listeners }) =>
+          // Where a route is closed for another reason these stay closed when somebody opens it.
+          (isClosed(body) || isStricter(guard, body)) &&
+          hosts.some((host) => route.hosts.includes(host)) &&
+          [...listeners].some((name) => route.listeners.has(name)),
+      );
+      const [first] = over;
+      if (first === undefined) return [];
+      const listeners = new Set(over.flatMap((one) => [...one.listeners]));
+      const hosts = [...new Set(over.flatMap((one) => one.hosts))].filter((host) => route.hosts.includes(host));
+      return [{ ...route, hosts, listeners, body: { bucket: first.body.bucket, ...route.body } }];
+    });
+  }
+
   #certificatesCanBeShown({ body, listeners }: Placed): boolean {
     const { certificates } = (body.allow ?? {}) as YamlMap;
     return certificates === undefined || [...listeners].every((name) => this.#listeners.asksForCertificates(name));
   }
 
-  /** Closed paths that a route would serve else; they belong to its bucket. */
-  #closedUnder(placed: readonly Placed[]): readonly Placed[] {
-    return this.#closed.flatMap((closed) => {
-      const { pathPrefix } = closed.path;
-      const over = placed.filter(
-        ({ path, hosts, listeners }) =>
-          coversPath(path.pathPrefix.replace(/\/$/, ""), pathPrefix) &&
-          hosts.some((host) => closed.hosts.includes(host)) &&
-          [...listeners].some((name) => closed.listeners.has(name)),
-      );
-      const [first] = over;
-      if (first === undefined) return [];
-      const listeners = new Set(over.flatMap((route) => [...route.listeners]));
-      const hosts = [...new Set(over.flatMap((route) => route.hosts))];
-      return [{ ...closed, hosts, listeners, body: { bucket: first.body.bucket, ...closed.body } }];
-    });
-  }
-
   #collect(): readonly Finding[] {
     const found: Finding[] = [];
-    const visit = (directives: readonly Directive[]): void => {
+    const visit = (directives: readonly Directive[], isLeftOut: boolean): void => {
       for (const directive of directives) {
         const own = this.#findings.of(directive);
-        const remark = this.#remark(directive);
         if (own.length > 0) found.push(...own);
-        else found.push({ directive, ...remark });
-        if (directive.block !== null && !DATA_BLOCKS.has(directive.name)) visit(directive.block);
+        else found.push({ directive, ...(isLeftOut ? LEFT_OUT : this.#remark(directive)) });
+        if (directive.block !== null && !DATA_BLOCKS.has(directive.name))
+          visit(directive.block, (isLeftOut && directive.name !== "location") || this.#leftOut.has(directive));
       }
     };
-    visit(this.#all);
+    visit(this.#all, false);
     return found;
   }
 
@@ -407,7 +654,7 @@ class Conversion {
   /** Whether a variable decides where requests go. */
   #isUsed(variable: string): boolean {
     const scopes = this.#http.own("server").flatMap(({ block }) => locationsOf(new Scope(block ?? [], this.#http)));
-    return scopes.some(([, scope]) =>
+    return scopes.some(({ scope }) =>
       [...scope.own("proxy_pass"), ...scope.all("proxy_set_header")].some(({ args }) =>
         variablesIn(args.join(" "), { scope, maps: this.#parts.maps, host: null }).has(variable),
       ),
@@ -424,24 +671,85 @@ const OUT_OF_PLACE: Readonly<Record<string, Pick<Finding, "verdict" | "text">>> 
   if: { verdict: "not supported", text: "nothing is decided by such conditions: see referer, methods, allow and deny" },
 };
 
-interface Location {
+const LEFT_OUT = { verdict: "not supported", text: "its location is not taken over" } as const;
+
+/** A page for the path / alone. */
+interface Index {
   readonly directive: Directive;
-  readonly scope: Scope;
-  readonly server: Server;
-  readonly path: LocationPath;
-  readonly proxyPass: Directive;
+  readonly server: Directive;
+  readonly page: string;
+  readonly body: YamlMap | null;
+  readonly proxyPass: Directive | undefined;
+  readonly answer: Directive | undefined;
 }
 
 /** All locations of a server, nested ones too. */
-function locationsOf(scope: Scope): readonly (readonly [Directive, Scope])[] {
+function locationsOf(scope: Scope, outer: readonly Reach[] = []): readonly FoundLocation[] {
   return scope.own("location").flatMap((directive) => {
     const inner = new Scope(directive.block ?? [], scope);
-    return [[directive, inner] as const, ...locationsOf(inner)];
+    const reaches = readReach(directive.args).map((reach) => within(reach, outer));
+    return [{ directive, scope: inner, reaches }, ...locationsOf(inner, reaches)];
   });
 }
 
-const GUARDED_ELSEWHERE =
-  "Closed: another location of the server guarded paths that this would serve; the report names it.";
+/** Whether all locations pass to the same bucket, the path as it is, and guard nothing. */
+function isUniform(locations: readonly FoundLocation[]): boolean {
+  const urls = new Set(locations.map(({ scope }) => scope.own("proxy_pass")[0]?.args[0]));
+  const [url] = urls;
+  const isPlain = urls.size === 1 && url !== undefined && /^https?:\/\/[^/]+$/.test(url);
+  return isPlain && locations.every(({ scope }) => !isGuarded(new Scope(withoutRewrites(scope), null)));
+}
+
+const withoutRewrites = ({ directives }: Scope): readonly Directive[] =>
+  directives.filter(({ name }) => name !== "rewrite");
+
+const authorityOf = ({ args }: Directive): string => (args[0] ?? "").replace(/^\w*:\/\//, "").replace(/[/$].*$/s, "");
+
+const isSamePlace = (one: Directive, other: Directive | undefined): boolean =>
+  other !== undefined && authorityOf(one) === authorityOf(other);
+
+/** Whether the paths of a location come to the bucket that the other locations pass to. */
+function passesWithOthers({ proxyPass }: ProxiedLocation, { locations }: Server): boolean {
+  return locations.every(({ scope, reaches }) => {
+    const [other] = reaches[0]?.kind === "expression" ? [] : scope.own("proxy_pass");
+    return other === undefined || authorityOf(other) === authorityOf(proxyPass);
+  });
+}
+
+const placeOf = ({ file, line }: Directive): string => `${file}:${line}`;
+
+const locationText = (route: Placed | undefined): string =>
+  `${route?.directive.name} ${route?.directive.args.join(" ")}`;
+
+type Site = Pick<Placed, "directive" | "server" | "listeners" | "from" | "reach" | "hosts">;
+
+/** Paths for nobody, where no other route has their prefix. */
+function closedAt(
+  { directive, server, listeners, from, reach, hosts }: Site,
+  pathPrefix: string,
+  guard: YamlMap | null = null,
+  why = "Closed: NGINX answered these paths itself, and they are not the bucket's.",
+): Placed {
+  return {
+    directive,
+    server,
+    from,
+    reach,
+    hosts,
+    guard,
+    listeners: new Set(listeners),
+    path: { pathPrefix: pathPrefix === "" ? "/" : pathPrefix, literal: pathPrefix, difference: null },
+    body: { methods: ["GET"], deny: { clients: EVERYBODY } },
+    comments: [why],
+    closedBelow: [],
+    isGuarded: false,
+    isFiller: true,
+    httpsRedirect: false,
+    httpsPort: undefined,
+  };
+}
+
+const RIVAL = "Closed: another location of NGINX guarded paths that this would serve; the report names it.";
 const NO_CERTIFICATES =
   "Closed: NGINX asked for a client certificate here, and no authority of such is known on its listeners.";
 

@@ -9,9 +9,13 @@ const MAX_AGE_SECONDS = 86_400;
 
 /** `add_header Access-Control-…` of a location and of the `if` in it that answers preflights; `undefined`: none that can be taken over. */
 export function readCors(scope: Scope, findings: Findings): YamlMap | undefined {
-  const headers = corsHeaders(scope);
-  const first = (name: string): string | undefined =>
-    headers.find(({ args }) => args[0]?.toLowerCase() === `access-control-${name}`)?.args[1];
+  const { own, preflight } = corsHeaders(scope);
+  const headers = [...own, ...preflight];
+  const find = (directives: readonly Directive[], name: string): Directive | undefined =>
+    directives.find(({ args }) => args[0]?.toLowerCase() === `access-control-${name}`);
+  const first = (name: string): string | undefined => find(headers, name)?.args[1];
+  // A browser reads these of a preflight alone.
+  const ofPreflight = (name: string): Directive | undefined => find(preflight, name) ?? find(own, name);
   const origin = first("allow-origin");
   if (headers.length === 0) return undefined;
   if (origin === undefined || !(origin === "$http_origin" || typeof parseOrigin(origin) === "string")) {
@@ -21,15 +25,16 @@ export function readCors(scope: Scope, findings: Findings): YamlMap | undefined 
   const isAny = origin === "*" || origin === "$http_origin";
   const wantsCredentials = first("allow-credentials") === "true";
   for (const [guard, { kind }] of conditionsOf(scope)) if (kind === "preflight") reportPreflight(guard, findings);
+  reportUnread(own, preflight, findings);
   report(headers, { isMirror: origin === "$http_origin", isAny, wantsCredentials }, findings);
   return {
     rules: [
       {
         allowedOrigins: [isAny ? "*" : origin],
-        allowedMethods: methodsOf(first("allow-methods")),
-        allowedHeaders: listOf(first("allow-headers"), parseCorsHeader),
+        allowedMethods: methodsOf(ofPreflight("allow-methods")?.args[1]),
+        allowedHeaders: listOf(ofPreflight("allow-headers")?.args[1], parseCorsHeader),
         exposeHeaders: listOf(first("expose-headers"), parseExposedHeader),
-        maxAge: maxAgeOf(first("max-age")),
+        maxAge: maxAgeOf(ofPreflight("max-age")?.args[1]),
       },
     ],
     allowCredentials: wantsCredentials && !isAny ? true : undefined,
@@ -46,10 +51,32 @@ function reportPreflight(guard: Directive, findings: Findings): void {
   }
 }
 
-function corsHeaders(scope: Scope): readonly Directive[] {
+/** Two answers had two values, and a rule has one. */
+function reportUnread(own: readonly Directive[], preflight: readonly Directive[], findings: Findings): void {
+  for (const header of own) {
+    const name = header.args[0]?.toLowerCase() ?? "";
+    const other = preflight.find(({ args }) => args[0]?.toLowerCase() === name);
+    if (other === undefined || other.args[1] === header.args[1]) continue;
+    const isOfPreflight = /-(?:allow-methods|allow-headers|max-age)$/.test(name);
+    findings.approximated(
+      isOfPreflight ? header : other,
+      isOfPreflight ? "cors.rules has what preflights are answered" : "cors.rules has what other answers have",
+    );
+  }
+}
+
+interface CorsHeaders {
+  /** Of all answers. */
+  readonly own: readonly Directive[];
+  /** Of the answers to preflights, where they have some of their own. */
+  readonly preflight: readonly Directive[];
+}
+
+function corsHeaders(scope: Scope): CorsHeaders {
   const preflights = conditionsOf(scope).filter(([, { kind }]) => kind === "preflight");
   const inside = preflights.flatMap(([{ block }]) => block ?? []).filter(({ name }) => name === "add_header");
-  return [...scope.all("add_header"), ...inside].filter(({ args }) => /^access-control-/i.test(args[0] ?? ""));
+  const isCors = ({ args }: Directive): boolean => /^access-control-/i.test(args[0] ?? "");
+  return { own: scope.all("add_header").filter(isCors), preflight: inside.filter(isCors) };
 }
 
 interface Kind {
@@ -61,7 +88,9 @@ interface Kind {
 function report(headers: readonly Directive[], { isMirror, isAny, wantsCredentials }: Kind, findings: Findings): void {
   for (const header of headers) {
     const name = header.args[0]?.toLowerCase();
-    if (name === "access-control-allow-origin") {
+    if (name === "access-control-max-age" && Number(header.args[1]) > MAX_AGE_SECONDS)
+      findings.approximated(header, "cors.rules, for a day: browsers keep it no longer");
+    else if (name === "access-control-allow-origin") {
       if (isMirror)
         findings.dangerous(header, 'every site may read the answers; here as allowedOrigins: ["*"]: name your own');
       findings.approximated(header, "cors.rules; sent where a page of another origin asks, and not on every answer");

@@ -47,6 +47,26 @@ export class Findings {
   }
 }
 
+/** One line for each directive's text and what became of it, in their order; what comes again is counted. */
+export function formatFindings(findings: readonly Finding[]): readonly string[] {
+  const groups = new Map<string, { readonly first: Finding; readonly places: Set<string> }>();
+  for (const finding of findings) {
+    const { directive, verdict, text } = finding;
+    const key = JSON.stringify([directive.name, directive.args, verdict, text]);
+    const group = groups.get(key) ?? { first: finding, places: new Set() };
+    group.places.add(`${directive.file}:${directive.line}`);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ first, places }) => {
+    const others = [...places].slice(1).map((place) => place.replace(`${first.directive.file}:`, ""));
+    if (others.length === 0) return formatFinding(first);
+    const named = others.slice(0, MAX_PLACES).join(", ");
+    const more = others.length > MAX_PLACES ? ", …" : "";
+    return oneLine(`${formatFinding(first)} (${places.size} times: also at ${named}${more})`);
+  });
+}
+
+const MAX_PLACES = 5;
 const MAX_SHOWN_CHARS = 90;
 
 /** `file:line: directive: verdict: text`, always one line, without secrets. */

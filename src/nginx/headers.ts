@@ -113,7 +113,12 @@ export function readRequestHeaders(scope: Scope, findings: Findings): readonly s
     else if (value === "" && typeof parsed === "string") {
       removed.add(parsed);
       findings.taken(header, "routes[].requestHeaders.remove");
-    } else if (/^authorization$/i.test(name))
+    } else if (/^authorization$/i.test(name) && value === "")
+      findings.unsupported(
+        header,
+        "signatures are not taken away here: OSS judges what clients send, and answers 403 where it is wrong; have them send none",
+      );
+    else if (/^authorization$/i.test(name))
       findings.unsupported(header, "to sign for clients, write auth: sign with credentials");
     else if (value.toLowerCase() === `$http_${name.toLowerCase().replaceAll("-", "_")}`)
       findings.taken(header, "nothing to write: what the client sends is sent on");

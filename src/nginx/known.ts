@@ -223,9 +223,5 @@ const BEGINNINGS: readonly (readonly [RegExp, Remark])[] = [
 /** @param name of a directive that nobody said anything about */
 export function remarkOn(name: string): Remark {
   const beginning = BEGINNINGS.find(([pattern]) => pattern.test(name))?.[1];
-  return (
-    EXACT.get(name) ??
-    beginning ??
-    lost("it has no effect here, because of where it stands or because there is nothing like it")
-  );
+  return EXACT.get(name) ?? beginning ?? lost("there is nothing here that is made of it");
 }

@@ -40,7 +40,7 @@ function differenceOf(modifier: string, pattern: string): string | null {
 }
 
 function fromExpression(pattern: string): LocationPath | string {
-  const literal = EXPRESSION.exec(pattern)?.[1];
+  const literal = /^\^?(?:\.\*|\(\.\*\))\$?$/.test(pattern) ? "/" : EXPRESSION.exec(pattern)?.[1];
   if (literal === undefined)
     return "routes are chosen by prefix, not by expression: write the prefix that the paths have in common";
   const prefix = parsePathPrefix(literal === "" ? "/" : literal);

@@ -23,6 +23,21 @@ export function readRedirect(scope: Scope): Redirect | null {
   return redirectIn(scope.directives);
 }
 
+/** The redirect of requests over plain HTTP, by an `if`, to the host that they asked for. */
+export function readPlainRedirect(scope: Scope, hosts: readonly string[]): Redirect | null {
+  for (const [guard, { kind }] of conditionsOf(scope)) {
+    const inner = kind === "plain-http" ? redirectIn(guard.block ?? []) : null;
+    if (inner !== null && (inner.host === null || hosts.every((host) => host === inner.host))) return inner;
+  }
+  return null;
+}
+
+/** Whether NGINX sent every request of a scope elsewhere, or those over plain HTTP. */
+export function isSentToHttps(scope: Scope): boolean {
+  const outer = scope.outer === null ? false : redirectIn(scope.outer.directives) !== null;
+  return outer || readRedirect(scope) !== null || (scope.outer !== null && isSentToHttps(scope.outer));
+}
+
 function redirectIn(directives: readonly Directive[]): Redirect | null {
   for (const directive of directives) {
     const { name, args } = directive;

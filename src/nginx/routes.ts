@@ -1,15 +1,18 @@
 import { parseDomain } from "../config/host-name.js";
 import { parseOssHost } from "../config/oss-host.js";
-import { denyOf, readAccess, reportBlock } from "./access.js";
+import { parsePathPrefix } from "../config/values.js";
+import { coversPath } from "../core/target.js";
+import { denyOf, EVERYBODY, readAccess, reportBlock } from "./access.js";
 import { type Backend, findBackend, type Upstreams } from "./backend.js";
 import { type Buckets, readBucketSettings } from "./buckets.js";
 import { conditionsOf, METHODS, returnedStatus } from "./conditions.js";
 import { readCors } from "./cors.js";
 import type { Directive } from "./directive.js";
-import type { Findings } from "./findings.js";
+import { Findings } from "./findings.js";
 import { readAnswerHeaders, readRequestHeaders } from "./headers.js";
 import { readLimits } from "./limits.js";
-import { type KeyChange, type LocationPath, NO_CHANGE, readRewrite, readUri } from "./path.js";
+import { type KeyChange, type LocationPath, readRewrite, readUri } from "./path.js";
+import { segmentOf, startsOf } from "./reach.js";
 import { readReferer } from "./referer.js";
 import type { Scope } from "./scope.js";
 import { isDomain } from "./server-names.js";
@@ -23,6 +26,10 @@ export interface RoutePlan {
   /** All keys but `name` and `match`. */
   readonly body: YamlMap;
   readonly comments: readonly string[];
+  /** Paths below that were sent elsewhere. */
+  readonly closedBelow: readonly string[];
+  /** Absent where nothing is passed on. */
+  readonly proxyPass?: Directive;
 }
 
 /** A location that passes requests on. */
@@ -33,6 +40,10 @@ export interface ProxiedLocation {
   readonly hosts: readonly string[];
   /** The URL behind a location of the same server, for `auth_request`. */
   readonly findLocation: (uri: string) => string | null;
+  /** The redirect to https that its routes do. */
+  readonly redirect: Directive | null;
+  /** All locations of the server pass to the same, and guard nothing: it makes no difference which of them a rewritten path comes to. */
+  readonly isUniform: boolean;
 }
 
 export interface RouteParts {
@@ -40,6 +51,8 @@ export interface RouteParts {
   readonly upstreams: Upstreams;
   readonly buckets: Buckets;
   readonly findings: Findings;
+  /** All proxies that any server believes. */
+  readonly proxies: ReadonlySet<string>;
 }
 
 /** What a `proxy_pass` is for some hosts, its variables put in. */
@@ -53,10 +66,14 @@ const HOST_VARIABLES: readonly string[] = ["host", "http_host", "server_name"];
 
 /** The routes of one location: one for each bucket that its hosts lead to. */
 export function readRoutes(location: ProxiedLocation, parts: RouteParts): readonly RoutePlan[] {
-  const { findings } = parts;
-  const shared = readShared(location, findings);
+  const shared = readShared(location, parts);
   const groups = passedFor(location, parts);
   return groups.flatMap((passed) => plansOf(passed, location, shared, parts));
+}
+
+/** Who may use a location, as a route's body says it; nothing is reported. */
+export function readGuard(location: ProxiedLocation, parts: RouteParts): YamlMap {
+  return readShared(location, { ...parts, findings: new Findings() }).body;
 }
 
 function hostDirective(scope: Scope): Directive | undefined {
@@ -109,8 +126,10 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
     return [];
   }
   const isVariable = hasVariables(proxyPass.args[0] ?? "");
-  const change = keyChange({ uri, isVariable, location }, findings);
-  if (change === null) return [];
+  const changed = keyChange({ uri, isVariable, location }, findings);
+  if (changed === null) return [];
+  const { change, isLost, closedBelow } = changed;
+  const why = isLost ? [REWRITTEN] : [];
   const settings = readBucketSettings(scope, target.scheme === "https", isVariable, findings);
   const alias = buckets.add(backend, settings);
   reportBackend({ proxyPass, backend, target, isVariable, scope, upstreams }, alias, findings);
@@ -118,7 +137,9 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
     ({ hosts, hostHeader }) => ({
       hosts,
       path,
-      comments: hostHeader === "bucket" ? shared.comments : [...shared.comments, SCRIPTS],
+      closedBelow,
+      proxyPass,
+      comments: [...shared.comments, ...why, ...(hostHeader === "bucket" ? [] : [SCRIPTS])],
       body: {
         bucket: alias,
         stripPrefix: change.stripPrefix && path.pathPrefix !== "/" ? true : undefined,
@@ -126,11 +147,13 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
         hostHeader: hostHeader === "bucket" ? undefined : hostHeader,
         trusted: hostHeader === "bucket" ? undefined : true,
         ...shared.body,
+        deny: isLost ? { clients: EVERYBODY } : shared.body.deny,
       },
     }),
   );
 }
 
+const REWRITTEN = "Closed: a rewrite sent requests elsewhere, and is not taken over; the report names it.";
 const SCRIPTS =
   "As with NGINX, pages of the bucket run script on this host: take trusted out where others write to it.";
 const SCRIPTS_RUN =
@@ -143,8 +166,8 @@ interface UriInput {
 }
 
 /** `null`: it cannot be said, and has been reported. */
-function keyChange({ uri, isVariable, location }: UriInput, findings: Findings): KeyChange | null {
-  const { scope, path, proxyPass } = location;
+function keyChange({ uri, isVariable, location }: UriInput, findings: Findings): Changed | null {
+  const { scope, path, proxyPass, redirect, isUniform } = location;
   const change = readUri(uri, path, isVariable);
   if (typeof change === "string") {
     findings.unsupported(proxyPass, change);
@@ -152,17 +175,50 @@ function keyChange({ uri, isVariable, location }: UriInput, findings: Findings):
   }
   if (change.difference !== null) findings.approximated(proxyPass, change.difference);
   let found: KeyChange = change;
+  const closedBelow: string[] = [];
+  let isLost = false;
   for (const rewrite of scope.through("rewrite")) {
-    if (isIndexRewrite(rewrite) || rewrite.args[1]?.startsWith("http") === true) continue;
-    const one = uri === "" ? readRewrite(rewrite.args, path) : null;
-    if (one === null || found.stripPrefix || found.keyPrefix !== "")
-      findings.unsupported(rewrite, "write stripPrefix or keyPrefix, or a route for its paths");
-    else {
+    if (isIndexRewrite(rewrite) || rewrite === redirect) continue;
+    // What does not end here looks for a location anew.
+    const endsHere = rewrite.args[2] === "break" && scope.own("rewrite").includes(rewrite);
+    const one = uri === "" && (endsHere || isUniform) ? readRewrite(rewrite.args, path) : null;
+    if (one === null || found.stripPrefix || found.keyPrefix !== "") {
+      const below = rewrittenBelow(rewrite, path);
+      if (below === null) isLost = true;
+      else closedBelow.push(...below);
+      if (below?.length === 0) continue;
+      findings.unsupported(
+        rewrite,
+        below === null
+          ? "what it sent elsewhere is closed, with the whole route: write stripPrefix or keyPrefix, or a route for its paths"
+          : `what it sent elsewhere is closed (${below.join(", ")}): write a route for these paths`,
+      );
+    } else {
       found = one;
       findings.taken(rewrite, "routes[].stripPrefix and keyPrefix");
     }
   }
-  return found === change ? (change ?? NO_CHANGE) : found;
+  return { change: found, isLost, closedBelow };
+}
+
+interface Changed {
+  readonly change: KeyChange;
+  /** A rewrite sent paths elsewhere that cannot be told from the others. */
+  readonly isLost: boolean;
+  readonly closedBelow: readonly string[];
+}
+
+/** The paths below a location that a rewrite takes; `null`: it may take any. */
+function rewrittenBelow({ args }: Directive, { pathPrefix, literal }: LocationPath): readonly string[] | null {
+  const own = pathPrefix.replace(/\/$/, "");
+  const below: string[] = [];
+  for (const reach of startsOf(args[0] ?? "", false)) {
+    if (!reach.start.startsWith(literal) && !literal.startsWith(reach.start)) continue;
+    const segment = segmentOf(reach);
+    if (segment === own || !coversPath(own, segment) || parsePathPrefix(segment) !== segment) return null;
+    below.push(segment);
+  }
+  return below;
 }
 
 const isIndexRewrite = ({ args }: Directive): boolean =>
@@ -312,8 +368,11 @@ interface Shared {
 }
 
 /** What the routes of one location have in common. */
-function readShared({ scope, findLocation }: ProxiedLocation, findings: Findings): Shared {
-  const access = readAccess(scope, findings, findLocation);
+function readShared(location: ProxiedLocation, { findings, maps, proxies }: RouteParts): Shared {
+  const { scope, proxyPass } = location;
+  const deciding = [proxyPass, hostDirective(scope)].flatMap((one) => one?.args ?? []).join(" ");
+  const used = variablesIn(deciding, { scope, maps, host: null });
+  const access = readAccess({ ...location, proxies, isUsed: (variable) => used.has(variable) }, findings);
   const lost = [...access.lost];
   const referer = readReferer(scope, findings, lost);
   const cors = readCors(scope, findings);
@@ -361,14 +420,11 @@ function readMethods(scope: Scope, findings: Findings, lost: string[]): readonly
       if (!named.includes(method) && !(method === "HEAD" && named.includes("GET"))) refused.add(method);
   }
   for (const [guard, condition] of conditionsOf(scope)) {
-    if (condition.kind !== "methods") continue;
+    if (condition.kind !== "methods" && condition.kind !== "preflight") continue;
     const status = returnedStatus(guard);
-    if (status === null || status < 400)
-      reportBlock(guard, findings, null, "one route does the same for all its methods");
-    else {
-      reportBlock(guard, findings, "routes[].methods, answered 405");
-      for (const method of condition.refused) refused.add(method);
-    }
+    if (status === null || status < 400) continue;
+    reportBlock(guard, findings, "routes[].methods, answered 405");
+    for (const method of condition.kind === "methods" ? condition.refused : ["OPTIONS"]) refused.add(method);
   }
   const methods = METHODS.filter((method) => !refused.has(method));
   if (methods.length === 0) lost.push("methods");

@@ -53,7 +53,10 @@ t.test("files are included by their wildcards and named with their lines; the re
   t.equal(ran.code, 1, "something is not supported");
   t.match(ran.stderr, /a\.conf:5: proxy_pass http:\S+: taken over: buckets\.examplebucket/);
   t.match(ran.stderr, /a\.conf:7: location \/private\/ \{\}: not supported: .*closed/);
-  t.match(ran.stderr, /\n2 routes; \d+ taken over, \d+ approximated, \d+ not supported, \d+ dangerous/);
+  t.match(
+    ran.stderr,
+    /\n2 routes \(1 closed[^)]*\); \d+ taken over, \d+ approximated, \d+ not supported, \d+ dangerous/,
+  );
   const yaml = readFileSync(output, "utf8");
   t.equal(readConfig(yaml, output).ok, true);
   t.match(yaml, /pathPrefix: \/private/);

@@ -1,0 +1,78 @@
+/** Paths that a `location` or a `rewrite` took in NGINX, as far as their beginning says it. */
+export interface Reach {
+  /** `preferred`: `^~`, before which no expression comes. */
+  readonly kind: "exact" | "prefix" | "preferred" | "expression";
+  /** All of its paths begin with this text, which begins with a slash. */
+  readonly start: string;
+  /** There is one path alone, or all end at the segment: nothing goes on in the middle of a segment. */
+  readonly isSharp: boolean;
+}
+
+const MAX_STARTS = 16;
+
+/** What the arguments of a `location` take; none for a named one. */
+export function readReach(args: readonly string[]): readonly Reach[] {
+  const [first = "", second] = args;
+  const modifier = second === undefined ? (/^(?:\^~|=|~\*?)/.exec(first)?.[0] ?? "") : first;
+  const text = second ?? first.slice(modifier.length);
+  if (modifier.startsWith("~")) return startsOf(text, modifier === "~*");
+  if (text.startsWith("@")) return [];
+  const start = text.startsWith("/") ? text : "/";
+  if (modifier === "=") return [{ kind: "exact", start, isSharp: true }];
+  return [{ kind: modifier === "^~" ? "preferred" : "prefix", start, isSharp: start.endsWith("/") }];
+}
+
+/**
+ * How the paths begin that an expression can match: `^/(a|b)/.*\.zip$` is `/a/` and `/b/`. Says `/` of whatever it does
+ * not read, which is always true.
+ */
+export function startsOf(pattern: string, ignoresCase: boolean): readonly Reach[] {
+  const everywhere: readonly Reach[] = [{ kind: "expression", start: "/", isSharp: true }];
+  if (!pattern.startsWith("^") || hasOuterChoice(pattern)) return everywhere;
+  let starts: readonly string[] = [""];
+  let rest = pattern.slice(1);
+  for (;;) {
+    const [all = "", text = "", group = ""] =
+      /^(?:(\\[^\w\s]|[\w/~%@:!,;=&'" -])|\((?:\?:)?((?:[\w/-]|\\[^\w\s])+(?:\|(?:[\w/-]|\\[^\w\s])+)+)\))/.exec(
+        rest,
+      ) ?? [];
+    const after = rest.slice(all.length);
+    if (all === "" || /^[?*+{]/.test(after) || (ignoresCase && /[a-z]/i.test(all))) break;
+    const choices = (group === "" ? [text] : group.split("|")).map((one) => one.replace(/\\(.)/g, "$1"));
+    if (starts.length * choices.length > MAX_STARTS) break;
+    starts = starts.flatMap((start) => choices.map((choice) => start + choice));
+    rest = after;
+  }
+  if (!starts.every((start) => start.startsWith("/"))) return everywhere;
+  if (rest === "$") return starts.map((start) => ({ kind: "exact", start, isSharp: true }));
+  const endsHere = /^\((?:\?:)?(?:\/\|\$|\$\|\/)\)/.test(rest);
+  return starts.map((start) => ({ kind: "expression", start, isSharp: endsHere || start.endsWith("/") }));
+}
+
+/** `^/a|^/b`: what stands before the first `|` is not all. */
+function hasOuterChoice(pattern: string): boolean {
+  let depth = 0;
+  for (const [token] of pattern.matchAll(/\\.|[(|)]/gs)) {
+    if (token === "(") depth += 1;
+    else if (token === ")") depth -= 1;
+    else if (token === "|" && depth <= 0) return true;
+  }
+  return false;
+}
+
+/** What a location inside of another takes: nothing that the other does not. */
+export function within(reach: Reach, outer: readonly Reach[]): Reach {
+  const [first] = outer;
+  if (outer.length !== 1 || first === undefined || reach.start.startsWith(first.start)) return reach;
+  return { ...reach, start: first.start, isSharp: first.isSharp };
+}
+
+/** The longest path whose segments cover all of it, without a slash at its end; `""` is the root. */
+export function segmentOf({ start, isSharp }: Reach): string {
+  return isSharp ? start.replace(/\/$/, "") : parentOf(start);
+}
+
+/** `/a` of `/a/bc`. */
+export function parentOf(start: string): string {
+  return start.slice(0, Math.max(0, start.lastIndexOf("/")));
+}
