@@ -210,8 +210,13 @@ export class Listener {
 
   #read(socket: Socket): void {
     const { tls } = this.#terms;
-    if (tls === null) this.#reader.read(socket);
-    else tls.accept(socket);
+    if (tls === null) {
+      this.#reader.read(socket);
+      return;
+    }
+    // Who ends it in the handshake, as checks of a port do, waits for no answer; what is read by TLS takes it from here.
+    socket.allowHalfOpen = false;
+    tls.accept(socket);
   }
 
   #serveTls({ tls }: ListenerTerms): void {
@@ -228,6 +233,7 @@ export class Listener {
     if (tls.asksForCertificates) tellCertificate(socket);
     if (socket.alpnProtocol === "h2") this.#readHttp2(socket, tls.asksForCertificates);
     else {
+      socket.allowHalfOpen = true;
       this.#follow(socket);
       this.#reader.read(socket);
     }
@@ -242,9 +248,9 @@ export class Listener {
         if (mayHaveCertificate) shareCertificate(socket, req.socket);
         return handleRequest(this.#gateway, req, res, onClose);
       },
-      onAbuse: () => {
-        const fields = { listener: this.name, peer: peerOf(socket) };
-        this.#gateway.log.debug(fields, "a client resets its HTTP/2 streams too often; its connection is closed");
+      onAbuse: (cause) => {
+        const fields = { listener: this.name, peer: peerOf(socket), cause };
+        this.#gateway.log.debug(fields, "an HTTP/2 connection is broken off");
       },
     });
     this.#http2.add(reader);
