@@ -35,8 +35,8 @@ interface Waiting {
 
 /** Workers that die with it in hand, or drain. */
 const MAX_TRIES = 16;
-/** Connections that wait while no worker serves; more are closed. */
-const MAX_WAITING = 4_096;
+/** So many connections wait for a worker, or as many as may be open; more are closed. */
+const MIN_WAITING = 4_096;
 /** A worker that does not take what it was given is given no more than this. */
 const MAX_UNTAKEN = 256;
 
@@ -47,6 +47,8 @@ export interface FrontDoorsOptions {
   readonly log: Logger;
   /** @returns file descriptors of systemd's sockets of this name; empty: none was passed */
   readonly systemdSockets: FindSockets;
+  /** A connection was closed, for too many waited. */
+  onRefused?(): void;
 }
 
 /** Doors of another configuration. What comes in by its new ones waits until they are in use. */
@@ -74,13 +76,17 @@ export class FrontDoors {
   readonly #takers: Taker[] = [];
   #next = 0;
   readonly #waiting: Waiting[] = [];
+  readonly #onRefused: () => void;
+  /** It is told once, until there is room again. */
+  #hasToldRefusals = false;
   #isClosed = false;
   /** See {@link divide}. */
   #connections = 0;
   #sharers = 1;
 
-  constructor({ log, systemdSockets }: FrontDoorsOptions) {
+  constructor({ log, systemdSockets, onRefused = () => {} }: FrontDoorsOptions) {
     this.#log = log;
+    this.#onRefused = onRefused;
     this.#systemdSockets = systemdSockets;
   }
 
@@ -131,9 +137,14 @@ export class FrontDoors {
     if (index !== -1) this.#takers.splice(index, 1);
   }
 
-  /** Another worker serves: what waited is handed out. */
+  /** What waits is handed out, as far as workers take it; to be called when another serves. */
   handOut(): void {
-    for (const waiting of this.#waiting.splice(0)) this.#enter(waiting);
+    // What waits for a door that is not in use yet waits on, behind the others.
+    for (let count = this.#waiting.length; count > 0 && this.#choose() !== null; count -= 1) {
+      const waiting = this.#waiting.shift();
+      if (waiting !== undefined) this.#enter(waiting);
+    }
+    if (this.#waiting.length === 0) this.#hasToldRefusals = false;
   }
 
   /** Nothing more is accepted, ever. */
@@ -232,8 +243,16 @@ export class FrontDoors {
         else this.#enter(waiting);
         if (this.#waiting.length > 0) this.handOut();
       });
-    } else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(waiting);
-    else socket.destroy();
+    } else if (this.#waiting.length < Math.max(MIN_WAITING, this.#connections)) this.#waiting.push(waiting);
+    else this.#refuse(socket);
+  }
+
+  #refuse(socket: Socket): void {
+    socket.destroy();
+    this.#onRefused();
+    if (this.#hasToldRefusals) return;
+    this.#hasToldRefusals = true;
+    this.#log.error({ waiting: this.#waiting.length }, "connections are closed: too many wait for a worker");
   }
 
   /** Of those that serve: who has room, then who has taken most of what it was given, then who has most room, then the next. */

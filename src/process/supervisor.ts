@@ -112,7 +112,13 @@ export class Supervisor implements Fleet {
     };
     this.#sharers = workersOf(read.config);
     this.#budgetServer = new BudgetServer(this.#sharers);
-    this.#doors = new FrontDoors({ log: this.log, systemdSockets: (name) => this.#sockets.find(name) });
+    this.#doors = new FrontDoors({
+      log: this.log,
+      systemdSockets: (name) => this.#sockets.find(name),
+      onRefused: () => {
+        this.stats.connectionsRefused += 1;
+      },
+    });
     this.#crew = new Crew({
       log: this.log,
       doors: this.#doors,
