@@ -22,12 +22,12 @@ export async function run(args: readonly string[], version: string): Promise<num
   const read = await readConfigText(file, "run", { showsWarnings: true });
   if (typeof read === "number") return read;
   const gateway = new Supervisor({ ...read, file, version });
-  // From here on: a reload that comes too early waits, or is refused; it does not end the program.
+  // From here on: a reload that comes too early waits, and a signal that ends it ends it in order.
   operateBySignals(gateway);
-  await gateway.start();
-  const addresses = [...gateway.addresses].map(([name, { address, port }]) => ({ name, address, port }));
-  // Before anybody can read that it serves: a signal from then on ends it in order.
   const stopped = untilStopped(gateway);
+  await gateway.start();
+  if (gateway.state.isDraining) return stopped;
+  const addresses = [...gateway.addresses].map(([name, { address, port }]) => ({ name, address, port }));
   const { workersServing: workers } = gateway.state;
   const admin = gateway.adminAddress;
   gateway.log.info({ version, listeners: addresses, admin, workers, config: file }, "ossgate serves");

@@ -82,6 +82,11 @@ export class Crew {
     return [...this.#workers].filter(({ isServing }) => isServing);
   }
 
+  /** How many end what they serve. */
+  get draining(): number {
+    return [...this.#workers].filter(({ state }) => state === "draining").length;
+  }
+
   /** All whose process lives. */
   get all(): readonly WorkerHandle[] {
     return [...this.#workers];

@@ -40,6 +40,9 @@ const PREPARE_LIMIT_MS = 15_000;
 const BEGIN_LIMIT_MS = 30_000;
 const COMMIT_LIMIT_MS = 15_000;
 
+/** So many generations of workers may drain at once: each takes as much memory as one that serves. */
+const MAX_DRAINING = 2;
+
 const ENDING = "the gateway is ending";
 
 /** What is served now. */
@@ -156,11 +159,15 @@ export class Supervisor implements Fleet {
     return this.#control.adminAddress;
   }
 
-  /** Serves; rejects with one sentence when an address cannot be had or workers cannot begin, and then nothing stays. */
+  /**
+   * Serves; rejects with one sentence when an address cannot be had or workers cannot begin, and then nothing stays.
+   * Resolves too when it is stopped meanwhile.
+   */
   async start(): Promise<void> {
     try {
       await this.#oneByOne(() => this.#start());
     } catch (error) {
+      if (this.#isDraining) return;
       await this.stop(0);
       throw error;
     }
@@ -237,6 +244,10 @@ export class Supervisor implements Fleet {
 
   async #upgrade(): Promise<ReloadOutcome> {
     if (this.#isDraining) return this.#outcome([ENDING], []);
+    const { draining, wanted } = this.#crew;
+    if (draining > wanted * MAX_DRAINING) {
+      return this.#outcome([`${draining} workers of before still end what they serve; try again when they have`], []);
+    }
     this.log.info("upgrading: workers are replaced one by one");
     const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
     if (problem === null) this.log.info("upgraded: all workers are new");

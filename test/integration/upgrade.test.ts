@@ -21,6 +21,26 @@ t.test("an upgrade under load replaces every worker, fails no request and refuse
   t.equal(await rig.metric("ossgate_worker_restarts_total"), 0);
 });
 
+t.test("upgrades do not heap up workers that still end what they serve", async (t) => {
+  const rig = await startWorkers(t, { workers: 1 });
+  rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);
+  rig.emulator.faults.failNext(3, { kind: "stallMidBody", afterBytes: 512 * 1024 });
+  const downloads = [];
+  const upgrade = async () => JSON.parse(await rig.admin("/upgrade", "POST")) as { readonly ok: boolean };
+  for (let i = 1; i <= 3; i += 1) {
+    downloads.push(get(rig.port, "/big.bin"));
+    await rig.emulator.until(() => rig.emulator.faults.stalled === i);
+    t.match(await upgrade(), { ok: true });
+  }
+  t.match(await upgrade(), { ok: false, problems: [/3 workers .* still end/] });
+  t.equal((await rig.workerPids()).length, 4);
+  t.ok(isHello(await get(rig.port, "/hello.txt")));
+  rig.emulator.faults.releaseStalled();
+  for (const { body } of await Promise.all(downloads)) t.equal(body.length, 1024 * 1024);
+  await rig.until(async () => (await rig.workerPids()).length === 1);
+  t.match(await upgrade(), { ok: true });
+});
+
 t.test("a download that an old worker serves is finished by it", async (t) => {
   const rig = await startWorkers(t, { workers: 1 });
   rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);

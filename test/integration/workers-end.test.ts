@@ -1,6 +1,8 @@
 import t from "tap";
+import { Program } from "../fault/support/program.js";
 import { closedPort } from "../fault/support/sockets.js";
-import { get, gone, isHello, Load, startWorkers, workersText } from "./workers-rig.js";
+import { startEmulator } from "../support/gateway.js";
+import { get, gone, isHello, Load, startWorkers, WorkersRig, workersText } from "./workers-rig.js";
 
 t.test("workers end with the main process, however it ends", async (t) => {
   const rig = await startWorkers(t);
@@ -36,6 +38,16 @@ t.test("SIGTERM lets downloads of all workers finish, and the exit status is 0",
   for (const { body } of await Promise.all(downloads)) t.equal(body.length, 1024 * 1024);
   t.equal(await rig.program.exited, 0);
   t.equal(rig.servedBy().size, 2, "both are in the access log");
+});
+
+t.test("SIGTERM in the start ends it in order, and the exit status is 0", async (t) => {
+  const emulator = await startEmulator(t);
+  const rig = new WorkersRig(emulator, new Program(t, workersText(emulator.url)));
+  await rig.until(async () => (await rig.workerPids()).length > 0);
+  rig.program.child.kill("SIGTERM");
+  t.equal(await rig.program.exited, 0);
+  t.match(rig.program.stderr, /"stopped"/);
+  t.equal((await rig.workerPids()).length, 0);
 });
 
 t.test("SIGTERM ends what reloads and upgrades, however it meets them, and the exit status is 0", async (t) => {
