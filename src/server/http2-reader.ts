@@ -57,7 +57,9 @@ const CLOSES_WITHIN_MS = 2_000;
 export class Http2Reader {
   readonly #connection: Http2Connection;
   readonly #session: ServerHttp2Session;
-  #openStreams = 0;
+  readonly #open = new Set<ServerHttp2Stream>();
+  /** What was closed, but not gone, when it was last looked at. */
+  #untaken: ReadonlySet<ServerHttp2Stream> = new Set();
   #idleTimer: NodeJS.Timeout | undefined;
   readonly #resets = new Allowance(RESETS);
   readonly #controls = new Allowance(CONTROLS);
@@ -92,7 +94,11 @@ export class Http2Reader {
     session.on("error", (error) => this.#onError(error));
     // Who sends nothing any more cannot take anything either: what it reads it has to acknowledge.
     socket.on("end", () => socket.destroy());
-    socket.on("close", () => clearTimeout(this.#idleTimer));
+    const stuckTimer = setInterval(() => this.#endWhenStuck(), limits.clientIdleTimeoutMs);
+    socket.on("close", () => {
+      clearTimeout(this.#idleTimer);
+      clearInterval(stuckTimer);
+    });
     this.#closeWhenIdle(limits.headerTimeoutMs);
   }
 
@@ -102,7 +108,7 @@ export class Http2Reader {
    */
   goAway(): void {
     this.#isLeaving = true;
-    if (this.#openStreams > 0) this.#sayGoodbye();
+    if (this.#open.size > 0) this.#sayGoodbye();
   }
 
   /**
@@ -137,23 +143,41 @@ export class Http2Reader {
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
     const { peer, limits, socket, onRequest } = this.#connection;
     clearTimeout(this.#idleTimer);
-    this.#openStreams += 1;
+    this.#open.add(stream);
     const head = readHttp2Head(rawHeaders, !stream.endAfterHeaders);
     const about = { remoteAddress: peer, servername: socket.servername ?? false, timeout: limits.clientIdleTimeoutMs };
     const place = new Http2StreamSocket(stream, about);
     const req = new Http2Request(stream, head, headers, place);
     const res = new Http2Response(stream, req, place, (end) => this.#holdEnd(end));
-    res.on("close", () => this.#onStreamClosed(res));
+    res.on("close", () => this.#onStreamClosed(stream, res));
     if (this.#isLeaving) this.#sayGoodbye();
     const running = onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, () => {});
-    if (!stream.destroyed) stream.setTimeout(limits.clientIdleTimeoutMs, () => running.onClientIdle());
+    this.#watch(stream, running);
   }
 
-  #onStreamClosed(res: Http2Response): void {
-    this.#openStreams -= 1;
+  #watch(stream: ServerHttp2Stream, running: RunningRequest): void {
+    const { clientIdleTimeoutMs } = this.#connection.limits;
+    if (stream.destroyed || stream.closed) return;
+    stream.setTimeout(clientIdleTimeoutMs);
+    stream.on("timeout", () => {
+      running.onClientIdle();
+      // Node tells it once.
+      if (!stream.destroyed && !stream.closed) stream.setTimeout(clientIdleTimeoutMs);
+    });
+  }
+
+  /** Node watches no stream of which nghttp2 has sent all, though the client may take nothing of it. */
+  #endWhenStuck(): void {
+    const sent = [...this.#open].filter((stream) => stream.closed && !stream.destroyed);
+    if (sent.some((stream) => this.#untaken.has(stream))) this.#connection.socket.destroy();
+    this.#untaken = new Set(sent);
+  }
+
+  #onStreamClosed(stream: ServerHttp2Stream, res: Http2Response): void {
+    this.#open.delete(stream);
     const isReset = !res.writableFinished && !res.isBrokenOff && !this.#session.destroyed;
     if (isReset && !this.#resets.take()) this.#breakOff("it resets its streams too often");
-    if (this.#openStreams === 0) this.#closeWhenIdle(this.#connection.limits.clientIdleTimeoutMs);
+    if (this.#open.size === 0) this.#closeWhenIdle(this.#connection.limits.clientIdleTimeoutMs);
   }
 
   /** Pings do not count: a connection is for requests. */

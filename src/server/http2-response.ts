@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Http2StreamSocket } from "./http2-socket.js";
+import { breakOff, type Http2StreamSocket } from "./http2-socket.js";
 
 /** RFC 9113 §8.2.2: they are about a connection of HTTP/1.1's. */
 const OF_CONNECTIONS: ReadonlySet<string> = new Set([
@@ -11,6 +11,45 @@ const OF_CONNECTIONS: ReadonlySet<string> = new Set([
   "upgrade",
   "http2-settings",
 ]);
+
+/** Node sends none of these twice; of what an upstream says twice the first counts. */
+const SINGLE: ReadonlySet<string> = new Set([
+  "access-control-allow-credentials",
+  "access-control-max-age",
+  "access-control-request-method",
+  "age",
+  "authorization",
+  "content-length",
+  "content-location",
+  "content-md5",
+  "content-range",
+  "content-type",
+  "date",
+  "dnt",
+  "etag",
+  "expires",
+  "from",
+  "host",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "last-modified",
+  "location",
+  "max-forwards",
+  "proxy-authorization",
+  "range",
+  "referer",
+  "retry-after",
+  "tk",
+  "upgrade-insecure-requests",
+  "user-agent",
+  "x-content-type-options",
+]);
+
+/** Nor these, which may be lists (RFC 9110 §5.3). */
+const LISTS: ReadonlySet<string> = new Set(["content-encoding", "content-language"]);
 
 /** What is to be known of the request. */
 interface AnsweredRequest {
@@ -138,7 +177,7 @@ export class Http2Response extends EventEmitter {
   /** Ends the stream such that the client does not take what it has for all. */
   destroy(): this {
     this.isBrokenOff = true;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff(this.#stream);
     return this;
   }
 
@@ -166,8 +205,12 @@ function headersOf(status: number, lines: readonly string[]): OutgoingHttpHeader
     const name = (lines[i] as string).toLowerCase();
     const value = lines[i + 1] as string;
     if (OF_CONNECTIONS.has(name)) continue;
+    // RFC 9110 §8.6: there is none, and a client of HTTP/2 would wait for what it promises.
+    if (name === "content-length" && (status === 204 || status === 205)) continue;
     const before = headers[name];
     if (before === undefined) headers[name] = value;
+    else if (LISTS.has(name)) headers[name] = `${String(before)}, ${value}`;
+    else if (SINGLE.has(name)) continue;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = [String(before), value];
   }

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 
 /**
  * What a request's `socket` is to the gateway, of one stream: its connection carries others, which what is done to the one
@@ -30,6 +30,14 @@ export class Http2StreamSocket {
   }
 
   resetAndDestroy(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff(this.#stream);
   }
+}
+
+/**
+ * Resets a stream with INTERNAL_ERROR, at once. Its `close()` would not do: what was not ended it ends before, so that the
+ * client takes half an answer for all of it, and it waits until a connection that is blocked has taken that.
+ */
+export function breakOff(stream: ServerHttp2Stream): void {
+  stream.destroy(new Error("broken off"));
 }
