@@ -66,7 +66,7 @@ class Machine {
 
   /** With no environment at all, not even PATH. */
   ossgate(...args: readonly string[]): string {
-    return run(CHROOT, [this.root, "/usr/bin/ossgate", ...args], {});
+    return run(ENV, ["-i", CHROOT, this.root, "/usr/bin/ossgate", ...args]);
   }
 
   #copyProgram(program: string): void {
@@ -82,6 +82,8 @@ class Machine {
 }
 
 const CHROOT = "/usr/sbin/chroot";
+/** An empty environment given to a child does not stay empty: the test runner puts its own into all of them. */
+const ENV = "/usr/bin/env";
 const librariesOf = (program: string): string[] => run("ldd", [program]).match(/\/\S+/g) ?? [];
 
 interface NotifySocket {
@@ -116,8 +118,8 @@ t.test(
     const edited = configOf(["127.0.0.1:0"], await startOrigin(t));
     writeFileSync(machine.path(CONFIG), edited);
     const ready = notified(t, machine.path("notify"));
-    const program = spawn(CHROOT, [machine.root, "/usr/bin/ossgate", "run", "--config", `/${CONFIG}`], {
-      env: { NOTIFY_SOCKET: "/notify" },
+    const command = [CHROOT, machine.root, "/usr/bin/ossgate", "run", "--config", `/${CONFIG}`];
+    const program = spawn(ENV, ["-i", "NOTIFY_SOCKET=/notify", ...command], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const ended = once(program, "close");
