@@ -177,6 +177,10 @@ class Conversion {
 
   #addRoutes(server: Server): void {
     for (const found of server.locations) this.#addLocation(found, server);
+    // What no location takes is guarded as the server is.
+    const { directive, scope } = server;
+    if (isGuarded(scope) && !server.locations.some(({ reaches }) => reaches.some(isWholePrefix)))
+      this.#guards.push({ directive, server: directive, reach: WHOLE, body: null });
   }
 
   #addLocation(found: FoundLocation, server: Server): void {
@@ -362,6 +366,7 @@ class Conversion {
         directive,
         "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
       );
+    if (reach.kind !== "exact" && path.difference !== null) this.#findings.approximated(directive, path.difference);
     const closed = closedAt({ ...this.#standing(found, server), reach, hosts: server.hosts }, path.pathPrefix);
     const isTold = isGuarded(scope) || scope.own("proxy_pass").length > 0;
     this.#leftOut.add(directive);
@@ -670,6 +675,10 @@ const OUT_OF_PLACE: Readonly<Record<string, Pick<Finding, "verdict" | "text">>> 
   },
   if: { verdict: "not supported", text: "nothing is decided by such conditions: see referer, methods, allow and deny" },
 };
+
+const WHOLE: Reach = { kind: "prefix", start: "/", isSharp: true };
+
+const isWholePrefix = ({ kind, start }: Reach): boolean => start === "/" && (kind === "prefix" || kind === "preferred");
 
 const LEFT_OUT = { verdict: "not supported", text: "its location is not taken over" } as const;
 
