@@ -39,6 +39,8 @@ const COLLECT_LIMIT_MS = 1_000;
 const PREPARE_LIMIT_MS = 15_000;
 const BEGIN_LIMIT_MS = 30_000;
 const COMMIT_LIMIT_MS = 15_000;
+/** Nothing depends on it: a worker that is told another configuration forgets the one before by itself. */
+const ABORT_LIMIT_MS = 1_000;
 
 /** So many generations of workers may drain at once: each takes as much memory as one that serves. */
 const MAX_DRAINING = 2;
@@ -336,7 +338,7 @@ export class Supervisor implements Fleet {
       // From here on nothing is taken back.
       const problems = this.#isDraining ? [ENDING] : answers;
       if (problems.length > 0) {
-        await Promise.all(workers.map((worker) => worker.ask((id) => ({ say: "abort", id }), COMMIT_LIMIT_MS)));
+        await Promise.all(workers.map((worker) => worker.ask((id) => ({ say: "abort", id }), ABORT_LIMIT_MS)));
         return problems;
       }
       doors.closeOld();
