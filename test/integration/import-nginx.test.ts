@@ -6,7 +6,7 @@ import t from "tap";
 import { includesOf, readConfFile } from "../../src/cli/import-nginx-files.js";
 import { readConfig } from "../../src/config/read-config.js";
 import { convertConf } from "../../src/nginx/convert.js";
-import { formatFinding } from "../../src/nginx/findings.js";
+import { formatFinding, formatFindings } from "../../src/nginx/findings.js";
 import { parseConf } from "../../src/nginx/parse.js";
 
 interface Ran {
@@ -94,3 +94,24 @@ t.test("the secret of secure_link is neither in the configuration nor in the rep
   t.match(yaml, "$secure_link_expires$uri $secret");
   t.notMatch(yaml + findings.map(formatFinding).join("\n"), "hush-hush");
 });
+
+t.test(
+  "what is said of several directives of the same text is said once, with their number; closed routes are counted",
+  async (t) => {
+    const folder = t.testdir({
+      "nginx.conf": `server { listen 80; server_name img.example.com;
+      location / { proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com; }
+      location /a/ { proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com; }
+      location /b/ { if ($arg_k = "") { return 403; } proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com; }
+    }`,
+    });
+    const parsed = parse(join(folder, "nginx.conf"));
+    const { findings, routeCount, closedCount } = convertConf(parsed.ok ? parsed.directives : [], { hosts: [] });
+    const lines = formatFindings(findings);
+    const about = lines.filter((line) => line.includes("looked up once"));
+    t.equal(about.length, 1);
+    t.match(about[0], /:2: .*\(3 times: also at 3, 4\)$/);
+    t.equal(new Set(lines).size, lines.length, "no line comes twice");
+    t.same([routeCount, closedCount], [3, 1]);
+  },
+);
