@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import t from "tap";
@@ -13,18 +14,23 @@ const STALLED_COUNT = 1;
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-/** Bytes that this process holds outside and inside the heap, garbage left out. */
-function memory(): number {
-  collectGarbage();
-  const { arrayBuffers, heapUsed } = process.memoryUsage();
-  return arrayBuffers + heapUsed;
+/** Bytes that this process holds outside and inside the heap, garbage left out: what was freed is told a little later. */
+async function memory(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i += 1) {
+    collectGarbage();
+    await setImmediate();
+    const { arrayBuffers, heapUsed } = process.memoryUsage();
+    least = Math.min(least, arrayBuffers + heapUsed);
+  }
+  return least;
 }
 
 t.test("a client that stalls on 200 MB holds less than 16 MiB of the gateway, and gets every byte later", async (t) => {
   const { emulator, gw } = await startRig(t);
   emulator.putGenerated("examplebucket", "film.mp4", SIZE);
   t.equal((await ask(gw.port, "/hello.txt")).status, 200);
-  const before = memory();
+  const before = await memory();
   const clients = Array.from({ length: STALLED_COUNT }, () => {
     const client = new RawClient(gw.port);
     client.socket.pause();
@@ -44,7 +50,7 @@ t.test("a client that stalls on 200 MB holds less than 16 MiB of the gateway, an
     return Math.trunc(written() / MIB);
   }
   t.ok(written() < SIZE / 2, `only what the sockets hold has left the upstream: ${filmBytes()} MiB`);
-  const grownMiB = (memory() - before) / MIB;
+  const grownMiB = ((await memory()) - before) / MIB;
   t.ok(grownMiB < 16, `it holds ${grownMiB.toFixed(1)} MiB`);
   for (const client of clients) client.socket.resume();
   for (const client of clients) {
