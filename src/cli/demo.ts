@@ -10,7 +10,6 @@ import { createEmulator, type Emulator } from "../emulator/index.js";
 import { LinkSigner } from "../policy/link-token.js";
 import { GatewayProcess } from "../process/gateway-process.js";
 import { untilStopped } from "../process/signals.js";
-import { tuneGarbageCollector } from "../process/v8-tuning.js";
 import { presignV1Url, presignV4Url } from "../signing/sign.js";
 import { readArguments } from "./arguments.js";
 import { DEMO, fillDemoBuckets } from "./demo-objects.js";
@@ -52,7 +51,6 @@ export async function demo(args: readonly string[], version: string): Promise<nu
   process.env.OSS_ACCESS_KEY_SECRET = credentials.accessKeySecret.reveal();
   process.env[LINK_SECRET_VARIABLE] = linkSecret.reveal();
   const emulator = await startEmulator(options.emulator, credentials);
-  tuneGarbageCollector();
   const gateway = await startGateway(options, emulator, version);
   const [listen] = gateway.addresses.values();
   const places: Places = {

@@ -6,6 +6,7 @@ import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
 import type { FrontDoors } from "./front-doors.js";
 import { PROTOCOL, type ToWorker } from "./messages.js";
+import { SERVING_FLAGS } from "./v8-tuning.js";
 import { WorkerHandle } from "./worker-handle.js";
 
 const FIRST_BACK_OFF_MS = 100;
@@ -71,7 +72,12 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
-    cluster.setupPrimary({ exec: options.program ?? workerProgram(), args: [], serialization: "advanced" });
+    cluster.setupPrimary({
+      exec: options.program ?? workerProgram(),
+      args: [],
+      execArgv: [...process.execArgv, ...SERVING_FLAGS],
+      serialization: "advanced",
+    });
   }
 
   get wanted(): number {

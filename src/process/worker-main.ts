@@ -3,9 +3,7 @@ import { ignoreSignals } from "./worker-signals.js";
 
 // Before anything else is loaded: Node opens its debugger on SIGUSR1 where nobody listens.
 ignoreSignals();
-const { tuneGarbageCollector } = await import("./v8-tuning.js");
 const { runWorker } = await import("./worker.js");
 
 process.title = "ossgate: worker";
-tuneGarbageCollector();
 process.exit(await runWorker());
