@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
 import { type Denial, GatewayError } from "../core/errors.js";
 import { hostOf } from "../core/host.js";
 import { decodePath, splitTarget, targetProblem } from "../core/target.js";
@@ -14,7 +14,7 @@ const DIGITS = /^\d+$/;
  */
 export function begin(ctx: RequestContext): Denial | null {
   const { req } = ctx;
-  checkVersion(req.httpVersion);
+  checkVersion(req);
   const { rawHeaders } = req;
   const { headerCount, targetSizeBytes, headerSizeBytes } = ctx.gateway.limits;
   if (req.httpVersionMajor === 2) checkSize(req, headerSizeBytes);
@@ -33,8 +33,11 @@ export function begin(ctx: RequestContext): Denial | null {
   return null;
 }
 
-function checkVersion(version: string): void {
-  if (version === "1.1" || version === "1.0" || version === "2.0") return;
+/** What Node's parser of HTTP/1 reads is HTTP/1, whatever its request line calls it. */
+function checkVersion(req: IncomingMessage): void {
+  const { httpVersion } = req;
+  if (httpVersion === "1.1" || httpVersion === "1.0") return;
+  if (httpVersion === "2.0" && !(req instanceof IncomingMessage)) return;
   throw new GatewayError("MALFORMED_REQUEST", "Only HTTP/2, HTTP/1.1 and HTTP/1.0 are spoken here.");
 }
 

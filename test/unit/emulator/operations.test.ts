@@ -63,7 +63,7 @@ const TABLE: readonly Row[] = [
   ["GET", "bucket", "bucketInfo", "", "GetBucketInfo"],
   ["GET", "bucket", "cors", "", "GetBucketCors"],
   ["GET", "bucket", "lifecycle", "", "NotImplemented"],
-  ["GET", "bucket", "referer", "", "NotImplemented"],
+  ["GET", "bucket", "referer", "", "GetBucketReferer"],
   ["OPTIONS", "object", "", "", "OptionObject"],
   ["OPTIONS", "bucket", "", "", "OptionObject"],
   ["PATCH", "object", "", "", "MethodNotAllowed"],
