@@ -199,7 +199,7 @@ export class Listener {
       }
       this.#refused.add(socket);
       socket.on("close", () => this.#refused.delete(socket));
-      const message = `The gateway has all the ${limit} connections that limits.connections allows. Try again later.`;
+      const message = "The gateway has all the connections that limits.connections allows. Try again later.";
       this.#refuse(socket, "GATEWAY_BUSY", message);
       return;
     }
