@@ -9,6 +9,8 @@ import { handleRequest, type RunningRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
 import { type Clients, canonicalClient } from "../policy/clients.js";
+import type { AccessEntry } from "../telemetry/access-log.js";
+import { NO_BUCKET } from "../telemetry/stats.js";
 import { type Door, type Doors, OWN_DOORS } from "./doors.js";
 import { areSameReadLimits, HttpReader } from "./http-reader.js";
 import { Http2Reader } from "./http2-reader.js";
@@ -368,9 +370,11 @@ export class Listener {
       return;
     }
     const requestId = nextRequestId();
-    stats.unrouted.countError(code);
+    const { status } = ERRORS[code];
+    stats.unrouted.countRequest({ signature: "anonymous", method, status, bucket: NO_BUCKET, errorCode: code });
     const sentBytes = refuseConnection(socket, code, message, requestId);
-    accessLog.write({
+    stats.unrouted.buckets.of(NO_BUCKET).sentBytes += sentBytes;
+    const entry: AccessEntry = {
       requestId,
       client: peerOf(socket),
       host: "",
@@ -379,14 +383,16 @@ export class Listener {
       protocol: "",
       requestLine: line === "" ? undefined : mask(line),
       route: stats.unrouted.route,
-      status: ERRORS[code].status,
+      status,
       signature: "anonymous",
       receivedBytes: 0,
       sentBytes,
       durationMs: 0,
       error: code,
       detail: message,
-    });
+    };
+    accessLog.write(entry);
+    stats.recent.note(entry);
   }
 }
 
