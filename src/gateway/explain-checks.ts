@@ -90,11 +90,11 @@ function planAdmission({ ctx }: CheckedRequest, route: RouteConfig): readonly Pl
   if (addresses !== "") checks.push(planned("address", "admit", addresses, { codes: codes("CLIENT_NOT_ALLOWED") }));
   checks.push(...limitsOf("limits", "admit", limits.budget));
   checks.push(
-    planned("method", "admit", `allowed: ${methods.join(", ")}${ctx.isPreflight ? "; a preflight passes" : ""}`, {
+    planned("method", "checkMethod", `allowed: ${methods.join(", ")}${ctx.isPreflight ? "; a preflight passes" : ""}`, {
       codes: codes("METHOD_NOT_ALLOWED"),
     }),
   );
-  if (ctx.hasBody) checks.push(planned("body", "admit", `at most ${limits.bodySizeBytes} bytes`));
+  if (ctx.hasBody) checks.push(planned("body", "checkMethod", `at most ${limits.bodySizeBytes} bytes`));
   if (cors !== null && ctx.isPreflight) checks.push(planned("preflight", "preflight", "by the route's CORS rules"));
   return checks;
 }

@@ -32,8 +32,9 @@ export const STAGES: readonly Stage[] = [
   begin,
   answerChallenge,
   route,
-  redirectToHttps,
   admit,
+  redirectToHttps,
+  checkMethod,
   preflight,
   authorize,
   prepare,
@@ -173,16 +174,20 @@ function isMisdirected({ req, host, gateway }: RequestContext): boolean {
   return typeof servername === "string" && servername !== "" && servername.toLowerCase() !== host;
 }
 
-/** Stage 3: the client's address, the rates, the method, and the size of the body where the client tells it. */
+/** Stage 3: the client's address and the rates, before any answer, a redirect's too. */
 function admit(ctx: RequestContext): Denial | null {
-  const found = ctx.route as NonNullable<RequestContext["route"]>;
+  const found = ctx.route as CompiledRoute;
   if (found.access !== null) {
     ctx.client = canonicalClient(ctx.clientIp);
     const denied = found.access.early(ctx.client);
     if (denied !== null) return denied;
   }
-  const limited = found.limits === null ? null : limitRoute(ctx);
-  if (limited !== null) return limited;
+  return found.limits === null ? null : limitRoute(ctx);
+}
+
+/** Still stage 3: the method, and the size of the body where the client tells it. */
+function checkMethod(ctx: RequestContext): Denial | null {
+  const found = ctx.route as CompiledRoute;
   const method = ctx.req.method ?? "";
   ctx.isPreflight = method === "OPTIONS" && (found.cors !== null || isPreflight(ctx));
   if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;

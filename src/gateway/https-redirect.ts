@@ -4,8 +4,8 @@ import type { RequestContext } from "./request-context.js";
 import { sendWhole } from "./respond.js";
 
 /**
- * Right behind stage 2, on routes with `httpsRedirect`: plain HTTP is sent to https, to the host that the route was found
- * by and the target as it was written. Methods that may change something are asked to come again as they are (308).
+ * Within stage 3, on routes with `httpsRedirect`, behind addresses and rates and before all that a client has to show:
+ * plain HTTP is sent to https, to the host that the route was found by and the target as it was written. Methods that may change something are asked to come again as they are (308).
  */
 export function redirectToHttps(ctx: RequestContext): Denial | null {
   const port = ctx.route?.httpsPort ?? null;

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { ListenerConfig } from "../config/gateway-config.js";
 import { type Explanation, explainRequest, type RequestToExplain } from "../gateway/explain.js";
 import { maskHeaders } from "../gateway/explain-upstream.js";
@@ -13,12 +14,13 @@ const USAGE = `/routes/explain?url=…   what would become of a request
   header    NAME:VALUE, as often as there are headers
   client    the address that it comes from; your own when absent
   listener  by name; by the URL's port or scheme when absent
-  format    json; else text, unless JSON is accepted
+  format    json or text; when absent JSON for who accepts it, else text
 
   curl -G --data-urlencode 'url=https://img.example.com/a.png' --data-urlencode 'header=Referer: https://x.test/' ADDRESS/routes/explain
 `;
 
 const NAMES: ReadonlySet<string> = new Set(["url", "method", "header", "client", "listener", "format"]);
+const FORMATS: ReadonlySet<string> = new Set(["json", "text"]);
 const MAX_HEADERS = 100;
 
 /** `/routes/explain`: text for people, JSON for programs that ask for it. */
@@ -51,7 +53,20 @@ function readParameters(rawQuery: string): Parameters | string {
     if (!NAMES.has(name)) return `There is no parameter ${name}. An '&' inside of url= is written %26.`;
     parameters.set(name, [...(parameters.get(name) ?? []), value]);
   }
-  return parameters.has("url") ? parameters : "Which URL?";
+  if (!parameters.has("url")) return "Which URL?";
+  return wrongParameter(parameters) ?? parameters;
+}
+
+/** What is wrong with the words that stand alone, in a sentence. */
+function wrongParameter(parameters: Parameters): string | null {
+  const twice = [...parameters].find(([name, values]) => name !== "header" && values.length > 1)?.[0];
+  if (twice !== undefined) return `${twice} is there twice; only header may be.`;
+  const client = parameters.get("client")?.[0];
+  if (client !== undefined && isIP(client) === 0) {
+    return "client is an address, 203.0.113.7 or 2001:db8::7; neither a name nor part of one.";
+  }
+  const format = parameters.get("format")?.[0];
+  return format === undefined || FORMATS.has(format) ? null : "format is json or text.";
 }
 
 function decode(text: string): string | null {

@@ -27,6 +27,11 @@ async function routes(t: Test): Promise<string> {
   return [
     relayed("plain", "requestHeaders: { remove: [cookie] }"),
     relayed("secured", "httpsRedirect: true"),
+    relayed("shut", "httpsRedirect: true, deny: { clients: [127.0.0.0/8] }"),
+    relayed(
+      "guarded",
+      'httpsRedirect: true, referer: { allowEmptyReferer: false, refererList: ["https://good.test"] }',
+    ),
     relayed("prefixed", "keyPrefix: albums/2026/"),
     `  - { name: below, match: { hosts: [plain.test], pathPrefix: /below }, bucket: one, stripPrefix: true }\n`,
     `  - { name: style, match: { hosts: [style.test] }, buckets: [one] }\n`,
@@ -130,6 +135,9 @@ const CASES: readonly Sent[] = [
   { host: "nowhere.test", target: "/" },
   { host: "secured.test", target: "/a.txt?x=1" },
   { host: "secured.test", target: "//evil.test/a.txt" },
+  { host: "secured.test", target: "/a.txt", method: "DELETE" },
+  { host: "shut.test", target: "/a.txt" },
+  { host: "guarded.test", target: "/a.txt" },
   { host: "prefixed.test", target: "/a.txt" },
   { host: "prefixed.test", target: "/../a.txt" },
   { host: "prefixed.test", target: "/a.txt", headers: ["Authorization", "OSS ak:c2lnbmF0dXJl"] },
@@ -329,6 +337,12 @@ t.test("a person is told in words what is wrong with a question, and why there i
     ["url=http://a/&method=G%20T", "method is a word"],
     ["url=http://a/&listener=x", "no listener x"],
     ["url=%ff", "not percent-encoded"],
+    ["url=http://a/&client=abc", "client is an address"],
+    ["url=http://a/&client=203.0.113", "client is an address"],
+    ["url=http://a/&client=", "client is an address"],
+    ["url=http://a/&client=127.0.0.1&client=127.0.0.2", "client is there twice"],
+    ["url=http://a/&url=http://b/", "url is there twice"],
+    ["url=http://a/&format=xml", "format is json or text"],
   ] as const) {
     const [status, text] = await at(query);
     t.equal(status, 400, query);
@@ -349,6 +363,10 @@ t.test("a person is told in words what is wrong with a question, and why there i
   t.match((await at("url=http://plain.test/x"))[1], "its pathPrefix /below does not cover the path");
   t.match((await at("url=http://inside.test/x&client=192.0.2.9"))[1], /address +ok/);
   t.match((await at("url=http://inside.test/x&client=127.0.0.9"))[1], /address +REFUSED/);
+  const redirected = (await at("url=http://shut.test/x&client=2001:db8::7"))[1];
+  t.match(redirected, /address +ok.*https +ok +answered here.*Answer {4}301/s, "the redirect stands behind addresses");
+  t.notMatch(redirected, /method/, "and before the method");
+  t.notMatch((await at("url=http://shut.test/x&client=127.0.0.9"))[1], /https +ok|Location|301/);
   t.match((await at("url=http://limited.test/x"))[1], /limits +not made +1000 requests\/s; not counted here/);
   t.match(
     (await at(`url=http://members.test/x&header=${encodeURIComponent(basic("wrong").join(":"))}`))[1],

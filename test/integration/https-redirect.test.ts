@@ -45,6 +45,26 @@ t.test("plain HTTP is sent to https of the host that the route was found by", as
   t.equal(claimed.answer.status, 301, "nobody's word is taken for https but a trusted proxy's");
 });
 
+t.test("addresses and rates come before the redirect, and nothing that a client has to show does", async (t) => {
+  const world = await startRelay(
+    t,
+    ROUTE(`httpsRedirect: true
+    referer: { allowEmptyReferer: false, refererList: ["https://www.example.com"] }
+    deny: { clients: [203.0.113.0/24] }
+    limits: { perClient: { requests: 0.1/s } }`),
+    `${PLAIN}\ntrustedProxies: [127.0.0.1]`,
+  );
+  const ask = async (client: string, method = "GET") => {
+    const headers = ["X-Forwarded-For", client];
+    const { answer, entry } = await relay(world, { method, host: DOMAIN, target: "/a", headers });
+    return [answer.status, entry.error, valuesOf(answer.rawHeaders, "location").length];
+  };
+  t.strictSame(await ask("203.0.113.7"), [403, "CLIENT_NOT_ALLOWED", 0], "who is denied learns of no host");
+  t.strictSame(await ask("198.51.100.1"), [301, undefined, 1], "no referer is asked for");
+  t.strictSame(await ask("198.51.100.1"), [429, "RATE_LIMITED", 0], "redirects count");
+  t.strictSame(await ask("198.51.100.2", "DELETE"), [308, undefined, 1], "nor a method that is served");
+});
+
 t.test("a trusted proxy's word for https counts, for the redirect and for HSTS", async (t) => {
   const world = await startRelay(
     t,
