@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { availableParallelism } from "node:os";
 import type { GatewayConfig } from "../config/gateway-config.js";
-import { formatProblem, readConfig } from "../config/read-config.js";
 import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { ReloadOutcome } from "../server/admin-source.js";
@@ -12,22 +9,18 @@ import type { ProcessReport } from "../telemetry/process-report.js";
 import { Stats } from "../telemetry/stats.js";
 import { StatsReceiver } from "../telemetry/stats-transfer.js";
 import { BudgetServer } from "./budget-messages.js";
+import { BEGIN_LIMIT_MS, ConfigChange } from "./config-change.js";
 import { ControlPlane } from "./control-plane.js";
 import { Crew } from "./crew.js";
 import { doorKey } from "./door-key.js";
 import type { Fleet, FleetState } from "./fleet.js";
 import { FrontDoors, type PreparedDoors } from "./front-doors.js";
-import type { ConfigMessage, DoorTable, ToWorker } from "./messages.js";
+import type { ToWorker } from "./messages.js";
+import { OneByOne } from "./one-by-one.js";
+import { type ConfigText, messageOf, readFresh, type ServedConfig, workersOf } from "./served-config.js";
 import { createServiceManager, type ServiceManager } from "./systemd.js";
 import { type SystemdSockets, takeSystemdSockets } from "./systemd-sockets.js";
 import type { WorkerHandle } from "./worker-handle.js";
-
-/** A configuration file as it was read. */
-export interface ConfigText {
-  readonly file: string;
-  readonly text: string;
-  readonly config: GatewayConfig;
-}
 
 export interface SupervisorOptions extends ConfigText {
   readonly version: string;
@@ -35,26 +28,10 @@ export interface SupervisorOptions extends ConfigText {
 
 /** How long a worker may take to say what it counted. */
 const COLLECT_LIMIT_MS = 1_000;
-/** How long a worker may take to compile another configuration, its first credentials included, and to begin. */
-const PREPARE_LIMIT_MS = 15_000;
-const BEGIN_LIMIT_MS = 30_000;
-const COMMIT_LIMIT_MS = 15_000;
-/** Nothing depends on it: a worker that is told another configuration forgets the one before by itself. */
-const ABORT_LIMIT_MS = 1_000;
-
 /** So many generations of workers may drain at once: each takes as much memory as one that serves. */
 const MAX_DRAINING = 2;
 
 const ENDING = "the gateway is ending";
-
-/** What is served now. */
-interface Current extends ConfigText {
-  readonly generation: number;
-  /** Never serves clients: for what operators ask, and for credentials to issue URLs with. */
-  readonly runtime: Runtime;
-  readonly doors: DoorTable;
-  readonly loadedAtMs: number;
-}
 
 /** A step of a reload that can be taken back until all are ready. */
 interface Change {
@@ -80,7 +57,7 @@ export class Supervisor implements Fleet {
   readonly #control: ControlPlane;
   readonly #sockets: SystemdSockets;
   readonly #manager: ServiceManager;
-  #current: Current;
+  #current: ServedConfig;
   /** How many share budgets; workers of another number were begun with another server. */
   #sharers: number;
   #budgetServer: BudgetServer;
@@ -88,22 +65,18 @@ export class Supervisor implements Fleet {
   #reloads = { ok: 0, failed: 0 };
   #hasStarted = false;
   #isDraining = false;
-  /** What is under way; the next begins behind it. */
-  #serial: Promise<unknown> = Promise.resolve();
-  /** Asked for and not begun: who asks again gets the same, for it has read nothing yet. */
-  #nextReload: Promise<ReloadOutcome> | null = null;
-  #nextUpgrade: Promise<ReloadOutcome> | null = null;
+  readonly #steps = new OneByOne();
+  /** Asked for and not begun: who asks again gets the same. */
+  readonly reload = this.#steps.merged(() => this.#reload());
+  readonly upgrade = this.#steps.merged(() => this.#upgrade());
+  readonly #change: ConfigChange;
   /** Of workers, by their id: what they spend is theirs until then. */
   readonly #budgetEnds = new Map<number, () => void>();
-  /** While a reload tells the workers: who begins waits for its end. */
-  #telling: Promise<void> | null = null;
 
   /** @throws Error one sentence when a file or secret that the configuration names cannot be read */
   constructor({ version, ...read }: SupervisorOptions) {
     this.#version = version;
-    this.#programLog = openLog(read.config.log, (lines) => {
-      this.stats.droppedLogLines += lines;
-    });
+    this.#programLog = openLog(read.config.log, (lines, cause) => this.stats.logLosses.count(cause, lines));
     this.log = this.#programLog.logger;
     this.#sockets = takeSystemdSockets();
     this.#common = new Common(new Stats(), this.log);
@@ -132,6 +105,7 @@ export class Supervisor implements Fleet {
       onFork: (worker) => void this.#budgetEnds.set(worker.id, this.#budgetServer.serve(worker.process)),
       onGone: (worker) => this.#forget(worker),
     });
+    this.#change = new ConfigChange(this.#crew, this.log);
     this.#control = new ControlPlane({ fleet: this, version, log: this.log, runtime: () => this.#current.runtime });
   }
 
@@ -167,7 +141,7 @@ export class Supervisor implements Fleet {
    */
   async start(): Promise<void> {
     try {
-      await this.#oneByOne(() => this.#start());
+      await this.#steps.run(() => this.#start());
     } catch (error) {
       if (this.#isDraining) return;
       await this.stop(0);
@@ -186,7 +160,7 @@ export class Supervisor implements Fleet {
     this.#doors.close();
     await this.#crew.stop(graceMs);
     // What was under way waits for workers only, and they are gone; it closes what it has opened.
-    await this.#serial;
+    await this.#steps.idle;
     this.#control.stop();
     this.#current.runtime.destroy();
   }
@@ -228,22 +202,6 @@ export class Supervisor implements Fleet {
     this.#manager.ready(`${this.#crew.serving.length} workers serve configuration ${generation} of ${file}${refused}`);
   }
 
-  reload(): Promise<ReloadOutcome> {
-    this.#nextReload ??= this.#oneByOne(() => {
-      this.#nextReload = null;
-      return this.#reload();
-    });
-    return this.#nextReload;
-  }
-
-  upgrade(): Promise<ReloadOutcome> {
-    this.#nextUpgrade ??= this.#oneByOne(() => {
-      this.#nextUpgrade = null;
-      return this.#upgrade();
-    });
-    return this.#nextUpgrade;
-  }
-
   async #upgrade(): Promise<ReloadOutcome> {
     if (this.#isDraining) return this.#outcome([ENDING], []);
     const { draining, wanted } = this.#crew;
@@ -255,12 +213,6 @@ export class Supervisor implements Fleet {
     if (problem === null) this.log.info("upgraded: all workers are new");
     else this.log.error({ cause: problem }, "the upgrade went no further; who was not replaced serves on");
     return this.#outcome(problem === null ? [] : [problem], []);
-  }
-
-  #oneByOne<T>(step: () => Promise<T>): Promise<T> {
-    const done = this.#serial.then(step);
-    this.#serial = done.catch(() => {});
-    return done;
   }
 
   async #reload(): Promise<ReloadOutcome> {
@@ -309,7 +261,7 @@ export class Supervisor implements Fleet {
       const doors = await this.#doors.prepare(next.config.listeners);
       changes.push({ commit: () => {}, abort: doors.abort });
       const generation = this.#current.generation + 1;
-      const current: Current = { ...next, generation, runtime, doors: doors.table, loadedAtMs: Date.now() };
+      const current: ServedConfig = { ...next, generation, runtime, doors: doors.table, loadedAtMs: Date.now() };
       const problems = await this.#tellWorkers(current, doors);
       if (problems.length > 0) {
         takeBack();
@@ -325,58 +277,22 @@ export class Supervisor implements Fleet {
   }
 
   /** @returns why they cannot; then none has changed anything */
-  async #tellWorkers(next: Current, doors: PreparedDoors): Promise<readonly string[]> {
-    // Who has begun was told the configuration of before: it serves before it is told another.
-    await this.#crew.settle(BEGIN_LIMIT_MS);
-    let settled = () => {};
-    this.#telling = new Promise((resolve) => {
-      settled = resolve;
+  #tellWorkers(next: ServedConfig, doors: PreparedDoors): Promise<readonly string[]> {
+    return this.#change.tell(messageOf(next), {
+      begin: () => {
+        if (this.#isDraining) return ENDING;
+        doors.closeOld();
+        return null;
+      },
+      end: () => {
+        this.#doors.divide(next.config.limits.connections, this.#sharers);
+        doors.useNew();
+        const old = this.#current;
+        this.#current = next;
+        old.runtime.destroy();
+        this.#startCredentials(next);
+      },
     });
-    try {
-      const workers = this.#crew.serving;
-      const answers = await this.#prepareAll(workers, next);
-      // From here on nothing is taken back.
-      const problems = this.#isDraining ? [ENDING] : answers;
-      if (problems.length > 0) {
-        await Promise.all(workers.map((worker) => worker.ask((id) => ({ say: "abort", id }), ABORT_LIMIT_MS)));
-        return problems;
-      }
-      doors.closeOld();
-      await Promise.all(workers.map((worker) => this.#commit(worker)));
-      this.#doors.divide(next.config.limits.connections, this.#sharers);
-      doors.useNew();
-      const old = this.#current;
-      this.#current = next;
-      old.runtime.destroy();
-      this.#startCredentials(next);
-      return [];
-    } finally {
-      this.#telling = null;
-      settled();
-    }
-  }
-
-  async #prepareAll(workers: readonly WorkerHandle[], next: Current): Promise<readonly string[]> {
-    const config = messageOf(next);
-    const answers = await Promise.all(
-      workers.map(async (worker) => {
-        const problem = await worker.ask((id) => ({ say: "prepare", id, config }), PREPARE_LIMIT_MS);
-        // One that died meanwhile is replaced by one of the configuration that is served then.
-        return worker.isServing ? problem : null;
-      }),
-    );
-    return [...new Set(answers.filter((problem) => problem !== null))];
-  }
-
-  /** What cannot be taken back: a worker that fails here must not serve on by the configuration of before. */
-  async #commit(worker: WorkerHandle): Promise<void> {
-    const problem = await worker.ask((id) => ({ say: "commit", id }), COMMIT_LIMIT_MS);
-    if (problem === null || !worker.isServing) return;
-    this.log.error(
-      { worker: worker.number, cause: problem },
-      "a worker did not take the configuration, and is replaced",
-    );
-    worker.kill();
   }
 
   /** Budgets are divided by the number of workers, so that with another number all are replaced. */
@@ -400,8 +316,7 @@ export class Supervisor implements Fleet {
   }
 
   async #startMessage(worker: WorkerHandle): Promise<ToWorker> {
-    // A worker that begins in the middle of a reload gets what comes of it.
-    await this.#telling;
+    await this.#change.settled();
     return {
       say: "start",
       worker: worker.number,
@@ -420,7 +335,7 @@ export class Supervisor implements Fleet {
   }
 
   /** What the admin listener signs with, where it does. */
-  #startCredentials({ config, runtime }: Current): void {
+  #startCredentials({ config, runtime }: ServedConfig): void {
     if (config.admin.bearerSecret === null) return;
     runtime.take(performance.now());
     for (const source of runtime.credentials.values()) void source.start();
@@ -430,34 +345,4 @@ export class Supervisor implements Fleet {
     const { generation } = this.#current;
     return { ok: problems.length === 0, atMs: Date.now(), generation, problems, warnings };
   }
-}
-
-function messageOf({ text, file, generation, doors }: Current): ConfigMessage {
-  return { text, file, generation, doors };
-}
-
-function workersOf({ workers }: GatewayConfig): number {
-  return workers === "auto" ? availableParallelism() : workers;
-}
-
-interface FreshConfig {
-  readonly text: string;
-  /** `null`: it is not to be served; see `problems`. */
-  readonly config: GatewayConfig | null;
-  readonly problems: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-async function readFresh(file: string): Promise<FreshConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const problem = `${file}: cannot be read: ${(error as Error).message}`;
-    return { text: "", config: null, problems: [problem], warnings: [] };
-  }
-  const result = readConfig(text, file);
-  const warnings = result.warnings.map((warning) => formatProblem(warning, "warning"));
-  if (result.ok) return { text, config: result.config, problems: [], warnings };
-  return { text, config: null, problems: result.problems.map((problem) => formatProblem(problem)), warnings };
 }
