@@ -4,19 +4,13 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "../telemetry/log.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
+import { Condition } from "./condition.js";
 import type { FrontDoors } from "./front-doors.js";
 import { PROTOCOL, type ToWorker } from "./messages.js";
+import { type EndedWorker, MAX_FAST_DEATHS, Replacements } from "./replacements.js";
 import { SERVING_FLAGS } from "./v8-tuning.js";
 import { WorkerHandle } from "./worker-handle.js";
 
-const FIRST_BACK_OFF_MS = 100;
-const LAST_BACK_OFF_MS = 10_000;
-/** A worker that served for so long was good: the next begins at once, and to begin each time costs little of it. */
-const GOOD_AFTER_MS = 5_000;
-/** So soon after its start an end means that it cannot run at all … */
-const FAST_DEATH_MS = 5_000;
-/** … when it happens so often in a row before the program has served. */
-const MAX_FAST_DEATHS = 3;
 /** How much longer than its grace a worker that drains may take before it is killed. */
 const KILL_AFTER_MS = 5_000;
 /** A worker that says nothing for so long hangs, and is killed … */
@@ -47,21 +41,14 @@ export interface Collected {
   readonly report: ProcessReport | null;
 }
 
-/** A worker that ended, or that the system could not give. */
-type Ended = Pick<WorkerHandle, "number" | "pid" | "startedMs" | "servingSinceMs">;
-
 /** The workers: keeps as many as are wanted, and replaces those that die. */
 export class Crew {
   readonly #options: CrewOptions;
   readonly #nowMs: () => number;
   readonly #workers = new Set<WorkerHandle>();
-  readonly #changes = new Set<() => void>();
-  /** By number: forks that wait for their back-off. */
-  readonly #pending = new Map<number, NodeJS.Timeout>();
+  readonly #condition = new Condition();
+  readonly #replacements = new Replacements();
   #wanted = 0;
-  /** By number: how long its next worker waits. Workers that end seldom do not wait for others that end often. */
-  readonly #backOffsMs = new Map<number, number>();
-  #fastDeaths = 0;
   #hasServed = false;
   #isEnding = false;
   /** Why the program cannot start. */
@@ -101,7 +88,7 @@ export class Crew {
   /** @throws Error one sentence when workers cannot begin */
   async start(count: number): Promise<void> {
     this.resize(count);
-    await this.#until(() => this.serving.length === count || this.#startProblem !== null || this.#isEnding);
+    await this.#condition.until(() => this.serving.length === count || this.#startProblem !== null || this.#isEnding);
     if (this.#isEnding) throw new Error(ENDING);
     if (this.#startProblem !== null) throw new Error(this.#startProblem);
     this.#hasServed = true;
@@ -111,11 +98,7 @@ export class Crew {
   resize(count: number, graceMs = 0): void {
     if (this.#isEnding) return;
     this.#wanted = count;
-    for (const [number, timer] of this.#pending) {
-      if (number <= count) continue;
-      clearTimeout(timer);
-      this.#pending.delete(number);
-    }
+    this.#replacements.cancelAbove(count);
     for (const worker of this.#workers) if (worker.number > count) this.#drain(worker, graceMs);
     for (let number = 1; number <= count; number += 1) if (!this.#isTaken(number)) this.#begin(number);
   }
@@ -144,7 +127,7 @@ export class Crew {
     const timer = setTimeout(() => {
       for (const worker of this.#workers) if (worker.state === "starting") worker.kill();
     }, limitMs);
-    await this.#until(isSettled);
+    await this.#condition.until(isSettled);
     clearTimeout(timer);
   }
 
@@ -164,15 +147,16 @@ export class Crew {
   /** Drains all, and begins no more; resolves when the last has ended. */
   async stop(graceMs: number): Promise<void> {
     this.#isEnding = true;
-    for (const timer of this.#pending.values()) clearTimeout(timer);
-    this.#pending.clear();
+    this.#replacements.cancelAbove();
     for (const worker of this.#workers) this.#drain(worker, graceMs);
-    this.#changed();
-    await this.#until(() => this.#workers.size === 0);
+    this.#condition.changed();
+    await this.#condition.until(() => this.#workers.size === 0);
   }
 
   #isTaken(number: number): boolean {
-    return this.#pending.has(number) || [...this.#workers].some((w) => w.number === number && w.state !== "draining");
+    return (
+      this.#replacements.has(number) || [...this.#workers].some((w) => w.number === number && w.state !== "draining")
+    );
   }
 
   /**
@@ -185,7 +169,7 @@ export class Crew {
     } catch (error) {
       const { message } = error as Error;
       this.#replace({ number, pid: 0, startedMs: this.#nowMs(), servingSinceMs: null }, message);
-      this.#changed();
+      this.#condition.changed();
       return message;
     }
   }
@@ -223,16 +207,16 @@ export class Crew {
     if (worker.state !== "starting") return;
     worker.state = "serving";
     worker.servingSinceMs = this.#nowMs();
-    this.#fastDeaths = 0;
+    this.#replacements.served();
     this.#options.doors.handOut();
-    this.#changed();
+    this.#condition.changed();
   }
 
   #onFailed(worker: WorkerHandle, problem: string): void {
     worker.problem = problem;
     if (!this.#hasServed) this.#startProblem ??= problem;
     this.#options.log.error({ worker: worker.number, cause: problem }, "a worker cannot begin");
-    this.#changed();
+    this.#condition.changed();
   }
 
   #onGone(worker: WorkerHandle, how: string): void {
@@ -241,45 +225,33 @@ export class Crew {
     this.#options.doors.remove(worker);
     this.#options.onGone(worker);
     if (!wasExpected) this.#replace(worker, how);
-    this.#changed();
+    this.#condition.changed();
   }
 
-  #replace(worker: Ended, how: string): void {
+  #replace(worker: EndedWorker, how: string): void {
     const nowMs = this.#nowMs();
-    const fields = { worker: worker.number, pid: worker.pid, how };
-    if (!this.#hasServed && nowMs - worker.startedMs < FAST_DEATH_MS) {
-      this.#fastDeaths += 1;
-      if (this.#fastDeaths >= MAX_FAST_DEATHS) {
-        this.#startProblem ??= `${MAX_FAST_DEATHS} workers in a row ended right after their start, the last with ${how}`;
-        return;
-      }
+    const { number, pid } = worker;
+    if (!this.#hasServed && this.#replacements.areHopeless(worker, nowMs)) {
+      this.#startProblem ??= `${MAX_FAST_DEATHS} workers in a row ended right after their start, the last with ${how}`;
+      return;
     }
     // Who replaces it in an upgrade is there already.
-    if (worker.number > this.#wanted || this.#isTaken(worker.number)) return;
-    const { number } = worker;
-    const wasGood = worker.servingSinceMs !== null && nowMs - worker.servingSinceMs >= GOOD_AFTER_MS;
-    const backOffMs = wasGood ? FIRST_BACK_OFF_MS : (this.#backOffsMs.get(number) ?? FIRST_BACK_OFF_MS);
-    this.#backOffsMs.set(number, Math.min(LAST_BACK_OFF_MS, backOffMs * 2));
+    if (number > this.#wanted || this.#isTaken(number)) return;
+    const backOffMs = this.#replacements.begin(worker, nowMs, () => this.#begin(number));
     this.restarts += 1;
-    this.#options.log.error({ ...fields, backOffMs }, "a worker ended and is replaced");
-    const begin = () => {
-      this.#pending.delete(number);
-      this.#begin(number);
-    };
-    this.#pending.set(number, setTimeout(begin, backOffMs));
+    this.#options.log.error({ worker: number, pid, how, backOffMs }, "a worker ended and is replaced");
   }
 
   async #beginAnother(number: number, limitMs: number): Promise<string | null> {
     // One that waits for its back-off would be one too many.
-    clearTimeout(this.#pending.get(number));
-    this.#pending.delete(number);
+    this.#replacements.cancel(number);
     const worker = this.#begin(number);
     if (typeof worker === "string") return `worker ${number} of the new program: ${worker}`;
     const timer = setTimeout(() => {
       worker.problem ??= `it did not serve within ${limitMs} ms`;
       worker.kill();
     }, limitMs);
-    await this.#until(() => worker.state !== "starting");
+    await this.#condition.until(() => worker.state !== "starting");
     clearTimeout(timer);
     if (worker.isServing) return null;
     return this.#isEnding ? ENDING : `worker ${number} of the new program: ${worker.problem ?? "it ended at once"}`;
@@ -306,23 +278,7 @@ export class Crew {
     worker.drain(graceMs);
     const timer = setTimeout(() => worker.kill(), graceMs + KILL_AFTER_MS);
     worker.process.once("exit", () => clearTimeout(timer));
-    this.#changed();
-  }
-
-  #changed(): void {
-    for (const look of [...this.#changes]) look();
-  }
-
-  #until(condition: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!condition()) return;
-        this.#changes.delete(look);
-        resolve();
-      };
-      this.#changes.add(look);
-      look();
-    });
+    this.#condition.changed();
   }
 }
 
