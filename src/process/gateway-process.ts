@@ -39,11 +39,7 @@ export class GatewayProcess implements Fleet {
   /** @throws Error when a file that the configuration names cannot be read */
   constructor({ config, version, log, accessLog, reloadFrom }: GatewayProcessOptions) {
     this.#reloadFrom = reloadFrom;
-    this.log =
-      log ??
-      createLog(config.log.level, () => {
-        this.stats.droppedLogLines += 1;
-      });
+    this.log = log ?? createLog(config.log.level, (lines, cause) => this.stats.logLosses.count(cause, lines));
     this.#accessLog = accessLog ?? createAccessLog(config.log.access.format, this.stats);
     this.#data = new DataPlane({ config, stats: this.stats, log: this.log, accessLog: this.#accessLog });
     this.#control = new ControlPlane({ fleet: this, version, log: this.log, runtime: () => this.runtime });

@@ -60,9 +60,7 @@ function refuse(id: number, socket: Socket | undefined): void {
 async function begin({ worker, version: _, workers, ticketKeys, config: message }: Start): Promise<ServingWorker> {
   const config = configOf(message);
   const stats = new Stats();
-  const programLog = openLog(config.log, (lines) => {
-    stats.droppedLogLines += lines;
-  });
+  const programLog = openLog(config.log, (lines, cause) => stats.logLosses.count(cause, lines));
   const log = programLog.logger.child({ worker });
   const { format, output } = config.log.access;
   const accessLog = createAccessLog(format, stats, { output, log });

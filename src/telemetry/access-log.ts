@@ -37,6 +37,8 @@ export interface AccessLogOptions {
   readonly log?: Logger;
 }
 
+const CANNOT_WRITE = "the access log cannot be written, and its lines are lost";
+
 /** Lines are gathered for so long, unless there are enough for one write before. */
 const FLUSH_MS = 200;
 /** When the reader is this far behind, lines are dropped and counted; requests never wait for a log. */
@@ -52,7 +54,7 @@ const INFO_PREFIX = "<6>";
  */
 export function createAccessLog(
   format: AccessLogSettings["format"],
-  stats: Stats,
+  stats: Pick<Stats, "logLosses">,
   { output = "stdout", fd, log }: AccessLogOptions = {},
 ): OpenAccessLog {
   const opened = format === "off" ? NOWHERE : output;
@@ -67,16 +69,20 @@ class BatchedAccessLog implements OpenAccessLog {
   #format: AccessLogSettings["format"];
   #batch = "";
 
-  constructor(format: AccessLogSettings["format"], target: LogTarget, stats: Stats, log: Logger | undefined) {
+  constructor(
+    format: AccessLogSettings["format"],
+    target: LogTarget,
+    stats: Pick<Stats, "logLosses">,
+    log: Logger | undefined,
+  ) {
     this.#format = format;
     this.#log = log;
     this.#sink = new LogSink(target, {
       key: "log.access.output",
       standardFd: 1,
       maxBehindBytes: MAX_BEHIND_BYTES,
-      onLost(lines) {
-        stats.droppedLogLines += lines;
-      },
+      onLost: (lines, cause) => stats.logLosses.count(cause, lines),
+      onFailing: (failure) => log?.error(failure, CANNOT_WRITE),
       onRecovered: (lines) => this.#sayLost(lines),
       onTrouble: (cause) => log?.error({ cause }, "the access log goes on in the old file"),
     });

@@ -1,5 +1,6 @@
 import { write, writeSync } from "node:fs";
-import { type LogTarget, openLogTarget, type StandardFd } from "./log-target.js";
+import { type LossCause, lossCauseOf, lossInWords, nextOfLoss } from "./log-losses.js";
+import { endsMidLine, type LogTarget, openLogTarget, type StandardFd } from "./log-target.js";
 
 export interface LogSinkOptions {
   /** The configuration's key, for errors: `log.access.output`. */
@@ -9,7 +10,9 @@ export interface LogSinkOptions {
   /** When the reader is this far behind, lines are dropped: nothing waits for a log. */
   readonly maxBehindBytes: number;
   /** Told at once of lines that were lost: nobody read them in time, or they could not be written. */
-  onLost(lines: number): void;
+  onLost(lines: number, cause: LossCause): void;
+  /** Told when writing begins to fail; at most once in {@link SAY_EVERY_MS}. */
+  onFailing(failure: { readonly output: string; readonly cause: string; readonly next: string }): void;
   /** Told when writing works again, how many were lost meanwhile; at most once in {@link SAY_EVERY_MS}. */
   onRecovered(lines: number): void;
   /** Told in a sentence when a file could not be opened again; the old one is written to. */
@@ -26,6 +29,8 @@ export interface PreparedChange {
 const FULL_RETRY_MS = 10;
 const CLOSE_LIMIT_MS = 2_000;
 const SAY_EVERY_MS = 10_000;
+/** A piece of a line that nothing follows is ended after so long, lest another process writes on in it. */
+const MEND_AFTER_MS = 1_000;
 const NEWLINE = 0x0a;
 
 /**
@@ -47,8 +52,12 @@ export class LogSink {
   #retry: NodeJS.Timeout | null = null;
   /** The target ends in a piece of a line that could not be written whole. */
   #isMidLine = false;
+  /** The last write failed. */
+  #isFailing = false;
+  #mend: NodeJS.Timeout | null = null;
   #lost = 0;
   #saidAtMs = Number.NEGATIVE_INFINITY;
+  #saidFailingAtMs = Number.NEGATIVE_INFINITY;
   #onIdle: (() => void)[] = [];
 
   constructor(target: LogTarget, options: LogSinkOptions) {
@@ -65,7 +74,7 @@ export class LogSink {
   /** @param lines whole lines; not to be changed afterwards */
   write(lines: Buffer): void {
     if (this.#queuedBytes + lines.length > this.#options.maxBehindBytes) {
-      this.#lose(lines);
+      this.#lose(lines, "behind");
       return;
     }
     this.#queue.push({ lines, target: this.#target });
@@ -103,6 +112,7 @@ export class LogSink {
     }
     if (!open.delete(this)) return;
     if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#mend !== null) clearTimeout(this.#mend);
     // The descriptor must outlive a write that the system has in hand.
     if (this.#current !== null && this.#retry === null) return;
     for (const target of [...this.#retired, this.#target]) target.close();
@@ -144,6 +154,8 @@ export class LogSink {
     const target = this.#queue[0]?.target;
     if (target === undefined) return null;
     if (target !== this.#currentTarget) this.#isMidLine = false;
+    // On a full disk another process may have left a piece of a line there.
+    if (this.#isFailing) this.#isMidLine = endsMidLine(target) ?? this.#isMidLine;
     this.#currentTarget = target;
     let count = 0;
     let bytes = this.#isMidLine ? 1 : 0;
@@ -168,13 +180,15 @@ export class LogSink {
       return;
     }
     if (error !== null) {
-      this.#lose(data);
+      this.#lose(data, lossCauseOf(error));
+      this.#onFailed(error);
     } else if (written < data.length) {
       this.#isMidLine = data[written - 1] !== NEWLINE;
       this.#begin(data.subarray(written));
       return;
     } else {
       this.#isMidLine = false;
+      this.#isFailing = false;
       this.#sayLost();
     }
     this.#current = null;
@@ -182,11 +196,33 @@ export class LogSink {
     this.#pump();
   }
 
-  #lose(data: Buffer): void {
+  #lose(data: Buffer, cause: LossCause): void {
     // No line is empty: a newline at the beginning ends the piece of a line that was there.
     const lines = countLines(data) - (data[0] === NEWLINE ? 1 : 0);
+    if (lines === 0) return;
     this.#lost += lines;
-    this.#options.onLost(lines);
+    this.#options.onLost(lines, cause);
+  }
+
+  #onFailed(error: NodeJS.ErrnoException): void {
+    const nowMs = performance.now();
+    if (!this.#isFailing && nowMs - this.#saidFailingAtMs >= SAY_EVERY_MS) {
+      this.#saidFailingAtMs = nowMs;
+      const { output } = this.#currentTarget;
+      this.#options.onFailing({ output, cause: lossInWords(error), next: nextOfLoss(error) });
+    }
+    this.#isFailing = true;
+    if (!this.#isMidLine || this.#mend !== null) return;
+    this.#mend = setTimeout(() => {
+      this.#mend = null;
+      this.#endPiece();
+    }, MEND_AFTER_MS).unref();
+  }
+
+  #endPiece(): void {
+    if (this.#current !== null || this.#queue.length > 0 || !this.#isMidLine) return;
+    this.#isMidLine = endsMidLine(this.#currentTarget) ?? true;
+    if (this.#isMidLine) this.#begin(Buffer.of(NEWLINE));
   }
 
   #sayLost(): void {

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { Socket } from "node:net";
 
 /** Where a log goes: an open file descriptor, and how several processes may write to it at once. */
@@ -47,6 +47,26 @@ export function openLogTarget(key: string, output: string, standardFd: StandardF
 /** A descriptor that is open already and stays so. */
 export function descriptorTarget(output: string, fd: number, hasPriorities = false): LogTarget {
   return { output, fd, ...waysOf(fd), hasPriorities, isFile: false, close: () => {} };
+}
+
+const NEWLINE = 0x0a;
+
+/** Whether a file ends in a piece of a line, whoever wrote it; `null`: it is no file, or cannot be read. */
+export function endsMidLine({ fd, isFile }: LogTarget): boolean | null {
+  if (!isFile) return null;
+  let reader: number | undefined;
+  try {
+    const { size } = fstatSync(fd);
+    if (size === 0) return false;
+    // The descriptor is for writing alone, and the name may be another file's by now.
+    reader = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const last = Buffer.alloc(1);
+    return readSync(reader, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
+  } catch {
+    return null;
+  } finally {
+    if (reader !== undefined) closeSync(reader);
+  }
 }
 
 const OPEN_HINTS: Readonly<Record<string, string>> = {

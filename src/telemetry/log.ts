@@ -1,4 +1,5 @@
 import { type Logger, pino, symbols } from "pino";
+import type { LossCause } from "./log-losses.js";
 import { LogSink, type PreparedChange } from "./log-sink.js";
 import { descriptorTarget, openLogTarget } from "./log-target.js";
 import { shortenJson } from "./shorten-json.js";
@@ -35,36 +36,30 @@ const PRIORITIES: readonly (readonly [level: number, prefix: string])[] = [
   [50, "<3>"],
 ];
 
+/** Told of lines that nobody gets to see. */
+export type OnLost = (lines: number, cause: LossCause) => void;
+
 /**
  * Opens the gateway's own log: JSON lines.
- * @param onLost told of lines that nobody gets to see
  * @throws Error one sentence when the file cannot be had
  */
-export function openLog({ level, output }: LogSettings, onLost: (lines: number) => void = () => {}): ProgramLog {
+export function openLog({ level, output }: LogSettings, onLost: OnLost = () => {}): ProgramLog {
   return programLog(level, openLogTarget("log.output", output, 2), onLost);
 }
 
-/**
- * The same on standard error, so that standard output is the access log alone.
- * @param onDropped told of each line that is thrown away
- */
-export function createLog(level: LogLevel, onDropped: () => void = () => {}): Logger {
-  const onLost = (lines: number): void => {
-    for (let line = 0; line < lines; line += 1) onDropped();
-  };
+/** The same on standard error, so that standard output is the access log alone. */
+export function createLog(level: LogLevel, onLost: OnLost = () => {}): Logger {
   return programLog(level, descriptorTarget("stderr", 2), onLost).logger;
 }
 
-function programLog(
-  level: LogLevel,
-  target: ReturnType<typeof openLogTarget>,
-  onLost: (lines: number) => void,
-): ProgramLog {
+function programLog(level: LogLevel, target: ReturnType<typeof openLogTarget>, onLost: OnLost): ProgramLog {
   const sink: LogSink = new LogSink(target, {
     key: "log.output",
     standardFd: 2,
     maxBehindBytes: MAX_BEHIND_BYTES,
     onLost,
+    // There is nowhere else to say it, and the counters do.
+    onFailing: () => {},
     onRecovered: (lines) => logger.warn({ lines, output: sink.target.output }, "lines of this log were lost"),
     onTrouble: (cause) => logger.error({ cause }, "the log goes on in the old file"),
   });

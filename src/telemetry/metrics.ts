@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { LOSS_CAUSES } from "./log-losses.js";
 import { counter, Families, gauge } from "./metrics-kit.js";
 import { registerLimits } from "./metrics-limits.js";
 import { registerFleet } from "./metrics-process.js";
@@ -68,9 +69,9 @@ function registerProcess(families: Families, { stats, version, connectionsLimit 
   counter(
     families,
     "ossgate_log_lines_dropped_total",
-    "Lines of both logs thrown away because their reader was too slow.",
-    [],
-    (metric) => metric.set(stats.droppedLogLines),
+    "Lines of both logs that were lost: behind, their reader is too slow; full, the disk is; failed, another error.",
+    ["cause"],
+    (metric) => metric.setEach({}, "cause", LOSS_CAUSES, stats.logLosses.lines),
   );
 }
 

@@ -23,6 +23,6 @@ export function indexOf(labels: readonly string[]): ReadonlyMap<string, number> 
   return new Map(labels.map((label, index) => [label, index]));
 }
 
-export function increment(counts: Float64Array, index: number): void {
-  counts[index] = (counts[index] as number) + 1;
+export function increment(counts: Float64Array, index: number, by = 1): void {
+  counts[index] = (counts[index] as number) + by;
 }

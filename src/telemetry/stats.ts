@@ -1,4 +1,5 @@
 import { refererHost } from "../policy/referer-host.js";
+import { LogLosses } from "./log-losses.js";
 import { RecentEvents } from "./recent-events.js";
 import { ListenerStats } from "./stats-listener.js";
 import { StatsMap } from "./stats-map.js";
@@ -65,11 +66,16 @@ export class Stats {
   connectionsTotal = 0;
   /** Connections that were closed at once because `limits.connections` was reached. */
   connectionsRefused = 0;
-  /** Log lines that were thrown away because their reader was too slow. */
-  droppedLogLines = 0;
+  /** Lines of both logs that nobody gets to see. */
+  readonly logLosses = new LogLosses();
 
   constructor() {
     this.unrouted = this.route("-");
+  }
+
+  /** All of {@link logLosses}. */
+  get droppedLogLines(): number {
+    return this.logLosses.total;
   }
 
   /** The route's counters; created on first use. */

@@ -196,12 +196,70 @@ t.test(
     await log.close();
     await program.close();
     t.ok(stats.droppedLogLines > 0);
+    t.same([...stats.logLosses.lines], [0, stats.droppedLogLines, 0], "of LOSS_CAUSES: full");
     t.equal(linesOf(path).length + stats.droppedLogLines, 2_000);
     t.match(linesOf(errors).map(parse), [
+      { level: 50, msg: /^the access log cannot be written/, output: "/dev/full", cause: /ENOSPC/, next: /^Make room/ },
       { level: 40, msg: "lines of the access log were lost", output: path, lines: stats.droppedLogLines },
     ]);
   },
 );
+
+/**
+ * A file may grow no further, so that a write ends in the middle of a line, as on a disk that gets full; and then again.
+ * Two logs write to it, as two workers do.
+ */
+const FULL_DISK = `
+  import { execFileSync } from "node:child_process";
+  import { readFileSync } from "node:fs";
+  import { setImmediate } from "node:timers/promises";
+  const [{ createAccessLog }, { Stats }, path] = [await import(process.argv[1]), await import(process.argv[2]), process.argv[3]];
+  const limit = (bytes) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + bytes + ":unlimited"]);
+  const [one, other] = [new Stats(), new Stats()];
+  const [mine, theirs] = [one, other].map((stats) => createAccessLog("json", stats, { output: path }));
+  const entry = JSON.parse(process.argv[4]);
+  limit(8_000);
+  for (let n = 0; n < 200; n += 1) mine.write({ ...entry, sentBytes: n });
+  while (one.droppedLogLines === 0) await setImmediate();
+  if (process.argv[5] === "another") {
+    for (let n = 0; n < 200; n += 1) theirs.write({ ...entry, sentBytes: 1_000 + n });
+    while (other.droppedLogLines === 0) await setImmediate();
+  }
+  limit("unlimited");
+  if (process.argv[5] === "nobody") while (!readFileSync(path, "utf8").endsWith("\\n")) await setImmediate();
+  else (process.argv[5] === "another" ? theirs : mine).write({ ...entry, sentBytes: 9_999 });
+  await theirs.close();
+  await mine.close();
+  console.log(one.droppedLogLines + other.droppedLogLines, ...one.logLosses.lines);
+`;
+
+const needsPrlimit = spawnSync("prlimit", ["--version"]).status === 0 ? {} : { skip: "prlimit is not installed" };
+
+for (const next of ["the same process", "another", "nobody"]) {
+  t.test(`a line that a full disk cut off has nothing glued to it: next writes ${next}`, needsPrlimit, async (t) => {
+    const path = join(t.testdir(), "access.log");
+    const urls = ["access-log", "stats"].map((name) => new URL(`../../src/telemetry/${name}.ts`, import.meta.url).href);
+    const tsx = fileURLToPath(import.meta.resolve("tsx"));
+    const args = ["--import", `file://${tsx}`, "--input-type=module", "-e", FULL_DISK];
+    const child = spawn(process.execPath, [...args, ...urls, path, JSON.stringify(ENTRY), next], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.teardown(() => child.kill("SIGKILL"));
+    const [printed, [status]] = await Promise.all([text(child.stdout), once(child, "close")]);
+    t.equal(status, 0);
+    const [lost, behind, full] = printed.trim().split(" ").map(Number);
+    const lines = readFileSync(path, "utf8").split("\n");
+    t.equal(lines.pop(), "", "the file ends with a line's end");
+    const isWhole = (line: string): boolean => line.startsWith("{") && line.endsWith("}");
+    t.equal(lines.filter((line) => !isWhole(line)).length, 1, "one piece of a line, and no empty one");
+    for (const line of lines.filter(isWhole)) parse(line);
+    const written = (next === "another" ? 400 : 200) + (next === "nobody" ? 0 : 1);
+    t.equal(lines.filter(isWhole).length + (lost ?? 0), written, "every line is there, or counted");
+    t.equal(behind, 0);
+    t.ok((full ?? 0) > 0);
+    if (next !== "nobody") t.ok(lines.some((line) => line.includes('"sentBytes":9999')));
+  });
+}
 
 t.test("what was lost up to the end is said at the end", async (t) => {
   const errors = join(t.testdir(), "error.log");
@@ -212,7 +270,10 @@ t.test("what was lost up to the end is said at the end", async (t) => {
   await log.close();
   await program.close();
   t.equal(stats.droppedLogLines, 10);
-  t.match(linesOf(errors).map(parse), [{ lines: 10, output: "/dev/full" }]);
+  t.match(linesOf(errors).map(parse), [
+    { cause: /ENOSPC/, output: "/dev/full" },
+    { lines: 10, output: "/dev/full" },
+  ]);
 });
 
 t.test("the program's own log says of itself that lines were lost", async (t) => {
@@ -308,7 +369,7 @@ t.test("a reader that hangs delays neither the lines of others nor the end of th
     import { lookup } from "node:dns/promises";
     import { createAccessLog } from ${JSON.stringify(new URL("../../src/telemetry/access-log.ts", import.meta.url).href)};
     import { openLog } from ${JSON.stringify(new URL("../../src/telemetry/log.ts", import.meta.url).href)};
-    const stats = { droppedLogLines: 0 };
+    const stats = { logLosses: { count() {} } };
     const { logger } = openLog({ level: "info", output: "stderr" });
     const log = createAccessLog("json", stats, {});
     for (let n = 0; n < 5_000; n += 1) {

@@ -603,7 +603,7 @@ function showConfig({ state, nowMs, clients, droppedLogLines, sharedUp }) {
       "Log",
       droppedLogLines === 0
         ? "no line was lost"
-        : `${count(droppedLogLines)} lines were lost: their reader is too slow`,
+        : `${count(droppedLogLines)} lines were lost: their reader is too slow, or the disk full`,
     ],
   ];
   if (sharedUp !== null)

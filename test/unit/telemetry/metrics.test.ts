@@ -37,7 +37,7 @@ t.test("what is counted is printed at the next scrape, and again at the one afte
   stats.openConnections = 5;
   stats.connectionsTotal = 6;
   stats.connectionsRefused = 1;
-  stats.droppedLogLines = 9;
+  stats.logLosses.count("full", 9);
   Object.assign(stats.upstream("media"), { dnsChanges: 2, dnsLookUpsOk: 11, dnsLookUpsFailed: 12, setAside: 13 });
   for (let scrape = 0; scrape < 2; scrape += 1) {
     const lines = new Set(await ours());
@@ -55,7 +55,8 @@ t.test("what is counted is printed at the next scrape, and again at the one afte
       "ossgate_client_connections 5",
       "ossgate_client_connections_total 6",
       "ossgate_client_connections_refused_total 1",
-      "ossgate_log_lines_dropped_total 9",
+      'ossgate_log_lines_dropped_total{cause="full"} 9',
+      'ossgate_log_lines_dropped_total{cause="behind"} 0',
       'ossgate_upstream_addresses{bucket="media"} 3',
       'ossgate_upstream_addresses_set_aside{bucket="media"} 1',
       'ossgate_upstream_requests_in_flight{bucket="media"} 2',
