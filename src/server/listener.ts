@@ -1,21 +1,19 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { LimitsConfig, ListenAddress } from "../config/gateway-config.js";
-import { ERRORS, type ErrorCode } from "../core/errors.js";
 import { peerOf, tellPeer } from "../gateway/client-address.js";
 import { shareCertificate, tellCertificate } from "../gateway/client-certificate.js";
-import { handleRequest, type RunningRequest } from "../gateway/handler.js";
+import { handleRequest } from "../gateway/handler.js";
 import type { Gateway } from "../gateway/request-context.js";
-import { nextRequestId } from "../gateway/request-id.js";
 import { type Clients, canonicalClient } from "../policy/clients.js";
-import type { AccessEntry } from "../telemetry/access-log.js";
-import { NO_BUCKET } from "../telemetry/stats.js";
 import { type Door, type Doors, OWN_DOORS } from "./doors.js";
+import { HeldConnections } from "./held-connections.js";
+import { type BeginRequest, HttpConnection } from "./http-connection.js";
 import { areSameReadLimits, HttpReader } from "./http-reader.js";
 import { Http2Reader } from "./http2-reader.js";
 import { takeProxyHeader } from "./proxy-protocol.js";
-import { parserRefusal, refuseConnection } from "./refusals.js";
+import { parserRefusal, type Refusal } from "./refusals.js";
+import { type RequestLine, refuseAndTell, requestLineOf } from "./refused-connections.js";
 import type { ListenerTls } from "./tls.js";
 
 /** What a listener serves by; a reload changes it as a whole. */
@@ -38,17 +36,6 @@ export interface ListenerOptions extends ListenerTerms {
   readonly doors?: Doors;
 }
 
-/** Requests that may wait behind another on one connection before reading from it stops. */
-const MAX_WAITING = 8;
-
-/** A connection serves one request at a time, in their order; what a client pipelines behind it waits. */
-interface Connection {
-  running: RunningRequest | null;
-  readonly waiting: (readonly [req: IncomingMessage, res: ServerResponse])[];
-  /** What came after the running request is not HTTP: the connection ends with its answer. */
-  isBroken: boolean;
-}
-
 /** Errors of a connection, not of what came on it. */
 const BROKEN: ReadonlySet<string> = new Set([
   "ECONNRESET",
@@ -60,8 +47,14 @@ const BROKEN: ReadonlySet<string> = new Set([
   "HPE_INVALID_EOF_STATE",
 ]);
 
-/** Connections that may wait for {@link Listener.open}; more are closed. */
-const MAX_HELD = 4_096;
+const NO_OPEN_PROXY: Refusal = Object.freeze({
+  code: "METHOD_NOT_ALLOWED",
+  message: "CONNECT is not served: this is no open proxy.",
+});
+const ALL_CONNECTIONS_OPEN: Refusal = Object.freeze({
+  code: "GATEWAY_BUSY",
+  message: "The gateway has all the connections that limits.connections allows. Try again later.",
+});
 
 /** One listening socket and its connections. */
 export class Listener {
@@ -73,12 +66,12 @@ export class Listener {
   #reader: HttpReader;
   #isDraining = false;
   /** Of a connection with TLS both sockets, the accepted one and the one that is read. */
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<Socket, HttpConnection>();
   readonly #http2 = new Set<Http2Reader>();
   /** One too many; they get an answer and end. */
   readonly #refused = new Set<Socket>();
   /** Accepted, while the listener is not open. */
-  #held: Set<Socket> | null = null;
+  #held: HeldConnections | null = null;
 
   constructor({ address, doors = OWN_DOORS, ...terms }: ListenerOptions) {
     this.#address = address;
@@ -98,7 +91,7 @@ export class Listener {
    * @param isHeld connections are taken, but nothing is read from them before {@link open}
    */
   async listen(isHeld = false): Promise<AddressInfo> {
-    if (isHeld) this.#held = new Set();
+    if (isHeld) this.#held = new HeldConnections();
     this.#door = await this.#doors.open({
       name: this.name,
       address: this.#address,
@@ -110,10 +103,9 @@ export class Listener {
 
   /** Serves what connects, and what has connected since it listens. */
   open(): void {
-    const held = this.#held ?? [];
+    const held = this.#held?.release() ?? [];
     this.#held = null;
     for (const socket of held) {
-      socket.off("error", ignore);
       this.#onConnection(socket);
       if (this.#terms.tls === null || this.#mustNamePeer(socket)) socket.resume();
     }
@@ -141,7 +133,7 @@ export class Listener {
    */
   drain(): Promise<void> {
     this.#isDraining = true;
-    for (const socket of this.#held ?? []) socket.destroy();
+    this.#held?.destroy();
     this.#door?.close();
     for (const reader of this.#http2) reader.goAway();
     return this.#connectionsGone().then(() => {
@@ -169,10 +161,10 @@ export class Listener {
 
   #createReader(limits: LimitsConfig): HttpReader {
     return new HttpReader(limits, {
-      onRequest: (req, res) => this.#serve(req, res),
+      onRequest: (req, res) => this.#connections.get(req.socket)?.serve(req, res),
       onConnectMethod: (socket, { url = "", httpVersion }) => {
         const line = { method: "CONNECT", target: url, line: `CONNECT ${url} HTTP/${httpVersion}` };
-        this.#refuse(socket, "METHOD_NOT_ALLOWED", "CONNECT is not served: this is no open proxy.", line);
+        this.#refuse(socket, NO_OPEN_PROXY, line);
       },
       onClientError: (error, socket) => this.#onClientError(error, socket),
       onIdle: (socket) => this.#onIdle(socket),
@@ -181,7 +173,7 @@ export class Listener {
 
   #onConnection(socket: Socket): void {
     if (this.#held !== null) {
-      this.#hold(socket, this.#held);
+      this.#held.hold(socket);
       return;
     }
     const { stats } = this.#gateway;
@@ -201,8 +193,7 @@ export class Listener {
       }
       this.#refused.add(socket);
       socket.on("close", () => this.#refused.delete(socket));
-      const message = "The gateway has all the connections that limits.connections allows. Try again later.";
-      this.#refuse(socket, "GATEWAY_BUSY", message);
+      this.#refuse(socket, ALL_CONNECTIONS_OPEN);
       return;
     }
     this.#track(socket);
@@ -260,16 +251,6 @@ export class Listener {
     if (this.#isDraining) reader.goAway();
   }
 
-  /** Some of what it sends may be read, and is kept for {@link open}. */
-  #hold(socket: Socket, held: Set<Socket>): void {
-    if (held.size >= MAX_HELD) {
-      socket.destroy();
-      return;
-    }
-    held.add(socket.pause());
-    socket.on("error", ignore).on("close", () => held.delete(socket));
-  }
-
   /** What others send is HTTP from its first byte; to them a PROXY header is a malformed request. */
   #mustNamePeer(socket: Socket): boolean {
     const { proxyHeaderFrom } = this.#terms;
@@ -302,43 +283,16 @@ export class Listener {
   }
 
   #follow(socket: Socket): void {
-    const connection: Connection = { running: null, waiting: [], isBroken: false };
-    this.#connections.set(socket, connection);
-    socket.on("end", () => connection.running?.onClientHalfClosed());
-    socket.on("close", () => {
-      connection.waiting.length = 0;
-      this.#connections.delete(socket);
-    });
+    this.#connections.set(socket, new HttpConnection(socket, this.#begin));
+    socket.on("close", () => this.#connections.delete(socket));
   }
 
-  #serve(req: IncomingMessage, res: ServerResponse): void {
-    const connection = this.#connections.get(req.socket);
-    if (connection === undefined) return;
-    if (connection.running === null) {
-      this.#begin(connection, req, res);
-      return;
-    }
-    connection.waiting.push([req, res]);
-    if (connection.waiting.length >= MAX_WAITING) req.socket.pause();
-  }
-
-  #begin(connection: Connection, req: IncomingMessage, res: ServerResponse): void {
-    connection.running = handleRequest(this.#gateway, req, res, () => {
-      connection.running = null;
-      if (connection.isBroken) req.socket.destroySoon();
-      const next = connection.waiting.shift();
-      if (next === undefined) return;
-      this.#begin(connection, ...next);
-      if (connection.waiting.length < MAX_WAITING) req.socket.resume();
-    });
-    // Told of the first of several that the client sent before it shut down its side, not of those behind it.
-    if (req.socket.readableEnded) connection.running.onClientHalfClosed();
-  }
+  readonly #begin: BeginRequest = (req, res, onClose) => handleRequest(this.#gateway, req, res, onClose);
 
   #onIdle(socket: Socket): void {
-    const running = this.#connections.get(socket)?.running;
-    if (running === undefined || running === null) socket.destroy();
-    else running.onClientIdle();
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) socket.destroy();
+    else connection.onIdle(socket);
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -348,68 +302,13 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const { code, message } = parserRefusal(error);
-    if (connection.running !== null) {
-      if (connection.isBroken) return;
-      connection.isBroken = true;
-      connection.running.onMalformed(message);
-      return;
-    }
-    // Node tells this again for each piece that still arrives; the first was answered.
-    if (connection.isBroken) return;
-    connection.isBroken = true;
-    this.#refuse(socket, code, message, requestLineOf(error, socket));
+    const refusal = parserRefusal(error);
+    if (connection.onMalformed(refusal.message)) this.#refuse(socket, refusal, requestLineOf(error, socket));
   }
 
-  /** Answers, counts and logs where there is no request to do it for. */
-  #refuse(socket: Socket, code: ErrorCode, message: string, { method, target, line } = NO_REQUEST_LINE): void {
-    const { stats, accessLog, mask } = this.#gateway;
-    if ((this.#connections.get(socket)?.running ?? null) !== null) {
-      // In the middle of an answer another one would be a lie.
-      socket.destroy();
-      return;
-    }
-    const requestId = nextRequestId();
-    const { status } = ERRORS[code];
-    stats.unrouted.countRequest({ signature: "anonymous", method, status, bucket: NO_BUCKET, errorCode: code });
-    const sentBytes = refuseConnection(socket, code, message, requestId);
-    stats.unrouted.buckets.of(NO_BUCKET).sentBytes += sentBytes;
-    const entry: AccessEntry = {
-      requestId,
-      client: peerOf(socket),
-      host: "",
-      method,
-      target: mask(target),
-      protocol: "",
-      requestLine: line === "" ? undefined : mask(line),
-      route: stats.unrouted.route,
-      status,
-      signature: "anonymous",
-      receivedBytes: 0,
-      sentBytes,
-      durationMs: 0,
-      error: code,
-      detail: message,
-    };
-    accessLog.write(entry);
-    stats.recent.note(entry);
+  #refuse(socket: Socket, refusal: Refusal, line?: RequestLine): void {
+    // In the middle of an answer another one would be a lie.
+    if (this.#connections.get(socket)?.isServing === true) socket.destroy();
+    else refuseAndTell(this.#gateway, socket, refusal, line);
   }
-}
-
-function ignore(): void {}
-
-const NO_REQUEST_LINE = { method: "", target: "", line: "" };
-
-/**
- * The request line of a head that was refused, as far as its last packet shows it; for the log. A packet that is not the
- * connection's first may begin amid a header, a signature say: of such only what is a request line counts.
- */
-function requestLineOf(
-  { rawPacket }: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
-  { bytesRead }: Socket,
-): typeof NO_REQUEST_LINE {
-  const line = rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
-  const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
-  const isFirst = bytesRead === rawPacket?.length;
-  return { method, target, line: isFirst || /^[A-Z]{3,20} \S+ HTTP\/\d\.\d$/.test(line) ? line : "" };
 }

@@ -17,7 +17,6 @@ const REFUSED: readonly Sent[] = [
   { bytes: `FOO / HTTP/1.1\r\n${HOST}\r\n`, labels: labels("other", "400") },
   { bytes: `get / HTTP/1.1\r\n${HOST}\r\n`, labels: labels("other", "400") },
   { bytes: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", labels: labels("other", "400") },
-  { bytes: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", labels: labels("other", "400") },
   { bytes: `GET /\x80 HTTP/1.1\r\n${HOST}\r\n`, labels: labels("GET", "400") },
   { bytes: `GET / HTTP/1.1\r\n${HOST}X: ${"y".repeat(200_000)}\r\n\r\n`, labels: labels("GET", "431") },
   { bytes: "CONNECT img.test:443 HTTP/1.1\r\nHost: img.test:443\r\n\r\n", labels: labels("other", "405") },

@@ -51,7 +51,6 @@ const MALFORMED_HEADS: Readonly<Record<string, string>> = {
   "the text HTTP/1": `GET /a HTTP/1\r\n${HOST}\r\n`,
   "the text http/1.1": `GET /a http/1.1\r\n${HOST}\r\n`,
   "the text ICE/1.0": `GET /a ICE/1.0\r\n${HOST}\r\n`,
-  "an HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   "a TLS hello": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 };
 
