@@ -1,6 +1,6 @@
 import { decodePath, splitTarget } from "../core/target.js";
 import type { CompiledBucket, CompiledRoute, CompiledSigning } from "../route/compiled-route.js";
-import { maskTarget } from "../telemetry/access-log.js";
+import type { Mask } from "../telemetry/access-log.js";
 import { NO_CREDENTIALS, type ShadowTable } from "./explain-shadow.js";
 import type { RequestContext, SignedDraft } from "./request-context.js";
 
@@ -42,12 +42,13 @@ export function explainUpstream(
       ? { suffix: "", headers: described.headers }
       : signed(ctx, signedDraft, table, signedBy);
   const { host, port, tls } = bucket.upstream.options;
+  const { maskAlways } = ctx.gateway;
   return {
     upstream: {
       origin: `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
       method: described.method,
-      target: maskTarget(described.rawTarget) + sent.suffix,
-      headers: maskHeaders(sent.headers),
+      target: maskAlways(described.rawTarget) + sent.suffix,
+      headers: maskHeaders(sent.headers, maskAlways),
     },
     rewrite: {
       bucket: bucket.alias,
@@ -97,13 +98,15 @@ const SECRET_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Names and values in turn; what would let someone in is not shown. */
-export function maskHeaders(headers: readonly string[]): readonly string[] {
-  return headers.map((value, i) => (i % 2 === 0 ? value : maskValue((headers[i - 1] as string).toLowerCase(), value)));
+export function maskHeaders(headers: readonly string[], mask: Mask): readonly string[] {
+  return headers.map((value, i) =>
+    i % 2 === 0 ? value : maskValue((headers[i - 1] as string).toLowerCase(), value, mask),
+  );
 }
 
-function maskValue(lowerName: string, value: string): string {
+function maskValue(lowerName: string, value: string, mask: Mask): string {
   if (SECRET_HEADERS.has(lowerName)) return maskSecret(value);
-  return value.includes("?") ? maskTarget(value) : value;
+  return value.includes("?") ? mask(value) : value;
 }
 
 /** What is said by the scheme alone stays: `OSS ***`. Our own marks are no secrets. */

@@ -4,14 +4,14 @@ import { compileClientIp } from "../policy/client-ip.js";
 import { compileClients } from "../policy/clients.js";
 import type { Runtime } from "../route/runtime.js";
 import { Usage } from "../route/usage.js";
-import { maskTarget } from "../telemetry/access-log.js";
+import type { Mask } from "../telemetry/access-log.js";
 import { createLog } from "../telemetry/log.js";
 import { Stats } from "../telemetry/stats.js";
 import { type ExplainedCheck, explainChecks } from "./explain-checks.js";
 import { explainMiss } from "./explain-miss.js";
 import { reasonOf, type Stop } from "./explain-reason.js";
 import { type ShadowResponse, ShadowTable, shadowRequest } from "./explain-shadow.js";
-import { type ExplainedRewrite, type ExplainedUpstream, explainUpstream } from "./explain-upstream.js";
+import { type ExplainedRewrite, type ExplainedUpstream, explainUpstream, maskHeaders } from "./explain-upstream.js";
 import { STAGES } from "./handler.js";
 import { type Gateway, RequestContext } from "./request-context.js";
 import { respondError } from "./respond.js";
@@ -39,6 +39,8 @@ export interface Explanation {
   readonly route: ExplainedRoute | null;
   /** What was asked for, with what signs it masked. */
   readonly target: string;
+  /** Names and values in turn, likewise. */
+  readonly headers: readonly string[];
   /** Why there is no route, or which others were near; sentences. */
   readonly misses: readonly string[];
   /** In the order in which they are made; none after a refusal. */
@@ -89,12 +91,13 @@ export async function explainRequest(request: RequestToExplain, world: ExplainWo
   req.socket.destroy();
   return {
     route: found === null ? null : routeOf(found),
-    target: maskTarget(request.target, ctx.route?.links?.secureLinkNames?.md5),
+    target: runtime.mask(request.target),
+    headers: maskHeaders(request.headers, runtime.mask),
     misses: explainMiss(ctx, runtime.config, request.listener, found),
     checks: explainChecks({ ctx, route: found, config: runtime.config, asked, stop }),
     rewrite: sent?.rewrite ?? null,
     upstream: sent?.upstream ?? null,
-    answer: answerOf(res, stop),
+    answer: answerOf(res, stop, runtime.mask),
     notes: notesOf(ctx, found, asked),
   };
 }
@@ -116,7 +119,12 @@ async function runStages(ctx: RequestContext): Promise<Stop | null> {
 
 const SILENT = createLog("silent");
 
-function shadowGateway({ listener }: RequestToExplain, { config }: Runtime, table: ShadowTable, stats: Stats): Gateway {
+function shadowGateway(
+  { listener }: RequestToExplain,
+  { config, mask }: Runtime,
+  table: ShadowTable,
+  stats: Stats,
+): Gateway {
   const trusted = config.trustedProxies.length === 0 ? null : compileClients(config.trustedProxies);
   const isTls = (config.listeners.find(({ name }) => name === listener)?.tls ?? null) !== null;
   return {
@@ -130,7 +138,8 @@ function shadowGateway({ listener }: RequestToExplain, { config }: Runtime, tabl
     acmeChallengeDirectory: isTls ? null : config.acmeChallengeDirectory,
     findClientIp: trusted === null ? null : compileClientIp(trusted),
     trustedProxies: trusted,
-    mask: maskTarget,
+    mask,
+    maskAlways: mask,
     usage: new Usage(),
     isDraining: () => false,
   };
@@ -144,14 +153,14 @@ function routeOf({ name, match }: RouteConfig): ExplainedRoute {
   return { name, hosts: match.hosts, pathPrefix: match.pathPrefix };
 }
 
-function answerOf({ answer }: ShadowResponse, stop: Stop | null): ExplainedAnswer | null {
+function answerOf({ answer }: ShadowResponse, stop: Stop | null, mask: Mask): ExplainedAnswer | null {
   if (stop === null || answer === null) return null;
   const { denial } = stop;
   return {
     status: answer.status,
     code: denial?.code ?? null,
     reason: denial === undefined ? whatIsAnswered(answer.status) : reasonOf(denial),
-    headers: answer.headers.map((value) => (value.includes("?") ? maskTarget(value) : value)),
+    headers: answer.headers.map((value) => (value.includes("?") ? mask(value) : value)),
   };
 }
 

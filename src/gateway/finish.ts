@@ -24,22 +24,19 @@ export function finish(ctx: RequestContext, nowMs: number): void {
 
 function log(ctx: RequestContext, method: string, durationMs: number): void {
   const { req } = ctx;
-  const { mask } = ctx.gateway;
-  const secretName = ctx.route?.links?.secureLinkNames?.md5;
+  const { mask, maskAlways } = ctx.gateway;
   const entry: AccessEntry = {
     requestId: ctx.requestId,
     client: ctx.clientIp,
     host: ctx.rawHost,
     method,
-    target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget, secretName),
+    target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget),
     protocol: `HTTP/${req.httpVersion}`,
     requestLine:
-      ctx.absoluteTarget === null
-        ? undefined
-        : `${method} ${mask(ctx.absoluteTarget, secretName)} HTTP/${req.httpVersion}`,
+      ctx.absoluteTarget === null ? undefined : `${method} ${mask(ctx.absoluteTarget)} HTTP/${req.httpVersion}`,
     remoteUser: ctx.authorization === undefined ? undefined : remoteUser(ctx.authorization),
     clientSubject: ctx.clientCertificate?.subject,
-    referer: ctx.referer === undefined ? undefined : mask(ctx.referer, secretName),
+    referer: ctx.referer === undefined ? undefined : mask(ctx.referer),
     userAgent: ctx.userAgent,
     route: ctx.routeStats.route,
     bucket: ctx.bucket?.alias,
@@ -58,7 +55,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     reported: ctx.reported.length === 0 ? undefined : ctx.reported.join(),
   };
   ctx.gateway.accessLog.write(entry);
-  ctx.gateway.stats.recent.note(entry);
+  ctx.gateway.stats.recent.note(entry, undefined, maskAlways);
 }
 
 function roundMs(durationMs: number): number {

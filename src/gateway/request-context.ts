@@ -9,7 +9,7 @@ import type { CompiledBucket, CompiledHls, CompiledRoute } from "../route/compil
 import type { RouteTable } from "../route/table.js";
 import type { Usage } from "../route/usage.js";
 import type { QueryPairs, SignatureClass } from "../signing/types.js";
-import type { AccessLog } from "../telemetry/access-log.js";
+import type { AccessLog, Mask } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import type { RouteStats, Stats } from "../telemetry/stats.js";
 import type { Exchange, UpstreamRequest } from "../transport/exchange.js";
@@ -38,8 +38,9 @@ export interface Gateway {
   readonly trustedProxies: Clients | null;
   /** Told of each request: what it is served with stays until it has ended. */
   readonly usage: Usage;
-  /** What the access log may show of a target or a URL; `secretName` is one more parameter that is a secret. */
-  readonly mask: (target: string, secretName?: string) => string;
+  /** What the access log may show of a target or a URL; and what any other page may, whatever the log may. */
+  readonly mask: Mask;
+  readonly maskAlways: Mask;
   /** The pair with this id among the gateway's own; only to explain what OSS refused. */
   readonly findCredentials?: (accessKeyId: string, nowMs: number) => OssCredentials | null;
   /** Whether the program is shutting down, so that answers should end their connections. */

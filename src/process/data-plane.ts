@@ -8,7 +8,7 @@ import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { Doors } from "../server/doors.js";
 import type { ListenerGateway } from "../server/listener.js";
-import { type AccessLog, maskTarget, unmasked } from "../telemetry/access-log.js";
+import { type AccessLog, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import { EventLoopLag } from "../telemetry/metrics-lag.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
@@ -239,7 +239,8 @@ export class DataPlane {
       acmeChallengeDirectory: isTls ? null : runtime.config.acmeChallengeDirectory,
       findClientIp: trusted === null ? null : compileClientIp(trusted),
       trustedProxies: trusted,
-      mask: runtime.config.log.access.unmasked ? unmasked : maskTarget,
+      mask: runtime.config.log.access.unmasked ? unmasked : runtime.mask,
+      maskAlways: runtime.mask,
       usage: runtime.usage,
       findCredentials: (accessKeyId, nowMs) => runtime.findCredentials(accessKeyId, nowMs),
     };

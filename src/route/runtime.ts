@@ -5,6 +5,7 @@ import { createCredentialsSources } from "../credentials/create.js";
 import { readSecret } from "../credentials/secret-ref.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { Budgets } from "../limits/budget.js";
+import { createMask, type Mask } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
 import type { Upstream, UpstreamOptions } from "../transport/upstream.js";
@@ -30,6 +31,8 @@ export class Runtime {
   readonly budgets: Budgets;
   /** By the requests in flight, and by connections whose next request is served with it. */
   readonly usage = new Usage();
+  /** What logs and pages show of targets: a link of one route may stand in the Referer of a request to another. */
+  readonly mask: Mask;
   readonly #common: Common;
   readonly #upstreams: ReadonlyMap<string, UpstreamHolding>;
   readonly #holder = new Holder();
@@ -44,6 +47,7 @@ export class Runtime {
    */
   constructor(config: GatewayConfig, stats: Stats, log: Logger, common = new Common(stats, log)) {
     this.config = config;
+    this.mask = createMask(config.routes.flatMap(({ allow }) => allow?.links?.secureLink?.md5Parameter ?? []));
     this.#common = common;
     this.#logins = new Logins(log, common.logins);
     this.#budgetUse = common.budgets.use(config, readSecret);

@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import type { ListenerConfig } from "../config/gateway-config.js";
 import { type Explanation, explainRequest, type RequestToExplain } from "../gateway/explain.js";
-import { maskHeaders } from "../gateway/explain-upstream.js";
 import { mergeCredentials } from "../telemetry/process-report.js";
 import { type AdminAnswer, jsonAnswer, textAnswer } from "./admin-answer.js";
 import type { Asked } from "./admin-asked.js";
@@ -157,7 +156,7 @@ function jsonOf(request: RequestToExplain, explanation: Explanation): object {
     request: {
       ...request,
       target: explanation.target,
-      headers: maskHeaders(request.headers),
+      headers: explanation.headers,
     },
     ...explanation,
   };

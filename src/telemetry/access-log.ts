@@ -6,7 +6,7 @@ import { descriptorTarget, type LogTarget, openLogTarget } from "./log-target.js
 import type { Stats } from "./stats.js";
 
 export type { AccessEntry } from "./access-entry.js";
-export { maskTarget, unmasked } from "./mask.js";
+export { createMask, type Mask, maskTarget, unmasked } from "./mask.js";
 
 export interface AccessLog {
   write(entry: AccessEntry): void;

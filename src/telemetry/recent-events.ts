@@ -1,5 +1,5 @@
 import type { AccessEntry } from "./access-entry.js";
-import { maskTarget } from "./mask.js";
+import { type Mask, maskTarget } from "./mask.js";
 
 /** What went wrong with one request, or with several of the same kind one soon after the other. Plain, for it travels. */
 export interface RecentEvent {
@@ -66,8 +66,9 @@ export class RecentEvents {
   /**
    * Notes how a request ended, if it is worth telling.
    * @param atMs Unix milliseconds; absent: now
+   * @param mask for its target, which the log may be told to show
    */
-  note(entry: AccessEntry, atMs?: number): void {
+  note(entry: AccessEntry, atMs?: number, mask: Mask = maskTarget): void {
     const { status, route } = entry;
     const code = entry.error ?? (status >= 500 || status === FORBIDDEN ? "OSS" : null);
     if (code === null || NO_NEWS.has(code)) return;
@@ -79,10 +80,10 @@ export class RecentEvents {
       last.untold += 1;
       last.lastMs = Math.max(last.lastMs, nowMs);
       if (nowMs - kind.sampledMs < SAMPLE_MS) return;
-      last.sample = sampleOf(entry);
+      last.sample = sampleOf(entry, mask);
       last.status = status;
     } else {
-      const sample = sampleOf(entry);
+      const sample = sampleOf(entry, mask);
       this.#open(kind, { firstMs: nowMs, lastMs: nowMs, count: 1, route, code, status, sample, untold: 1 });
     }
     kind.sampledMs = nowMs;
@@ -182,14 +183,13 @@ function isMoreDispensable(a: Kind, b: Kind): boolean {
   return (a.events.at(-1)?.lastMs ?? 0) < (b.events.at(-1)?.lastMs ?? 0);
 }
 
-function sampleOf(entry: AccessEntry): EventSample {
+function sampleOf(entry: AccessEntry, mask: Mask): EventSample {
   return {
     requestId: entry.requestId,
     client: entry.client,
     method: cut(entry.method),
     host: cut(entry.host),
-    // The log may be told to show what is masked here again.
-    target: cut(maskTarget(entry.target)),
+    target: cut(mask(entry.target)),
     bucket: entry.bucket ?? null,
     detail: cut(entry.detail ?? whatOssSaid(entry)),
     ossRequestId: entry.ossRequestId ?? null,

@@ -224,6 +224,7 @@ async function serve(t: Test, { config: text, secret, keys, applicationMs, callb
       findClientIp: null,
       trustedProxies: null,
       mask: maskTarget,
+      maskAlways: maskTarget,
       usage: new Usage(),
     },
   });
