@@ -8,10 +8,10 @@ interface Claim {
   readonly place: number | null;
 }
 
-/** Routes by listener, host and path prefix: the first that took it. */
+/** Routes by listener, host, path prefix and pattern: the first that took it. */
 type Taken = Map<string, number>;
 
-/** Finds routes that would answer the same requests: the same host and path prefix on the same listener. */
+/** Finds routes that would answer the same requests: the same host, path prefix and pattern on the same listener. */
 export function checkOverlaps(draft: ConfigDraft, report: Report): void {
   const allListeners = [...new Set((draft.listeners ?? []).flatMap((listener) => listener?.name ?? []))];
   const taken: Taken = new Map();
@@ -22,7 +22,7 @@ export function checkOverlaps(draft: ConfigDraft, report: Report): void {
     if (listeners === null || prefix === undefined) return;
     const others = claimsOf(route, draft).map((claim) => ({
       ...claim,
-      ...take(claim.host, prefix, { listeners, index, taken }),
+      ...take(claim.host, [prefix, route.match?.pathPattern ?? null], { listeners, index, taken }),
     }));
     reportOverlaps(index, prefix, others, draft, report);
   });
@@ -68,11 +68,11 @@ interface Taking {
   readonly shared: readonly string[];
 }
 
-function take(host: string, prefix: string, { listeners, index, taken }: Taker): Taking {
+function take(host: string, paths: readonly (string | null)[], { listeners, index, taken }: Taker): Taking {
   let other = -1;
   const shared: string[] = [];
   for (const listener of listeners) {
-    const key = JSON.stringify([listener, host, prefix]);
+    const key = JSON.stringify([listener, host, ...paths]);
     const owner = taken.get(key);
     if (owner === undefined) taken.set(key, index);
     if (owner === undefined || owner === index) continue;

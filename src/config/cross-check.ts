@@ -8,6 +8,7 @@ import { checkHls } from "./check-hls.js";
 import { checkLimits } from "./check-limits.js";
 import { checkListeners } from "./check-listeners.js";
 import { checkOverlaps } from "./check-overlaps.js";
+import { checkPaths } from "./check-paths.js";
 import { checkPreview } from "./check-preview.js";
 import { checkQuotas, warnAboutPriorities } from "./check-quotas.js";
 import { checkReferer } from "./check-referer.js";
@@ -39,6 +40,7 @@ export function crossCheck(draft: ConfigDraft, report: Report): void {
 function checkRoute(route: RouteDraft, index: number, draft: ConfigDraft, report: Report): void {
   checkRouteTls(route, index, draft, report);
   checkPreload(route, index, report);
+  checkPaths(route, index, report);
   if (report.source.has(["routes", index, "callback"])) {
     checkCallback(route, index, report);
     return;

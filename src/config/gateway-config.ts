@@ -87,6 +87,8 @@ export interface RouteConfig {
     readonly listeners: readonly string[] | null;
     /** Begins with `/`. */
     readonly pathPrefix: string;
+    /** An RE2 expression; `null`: every path below the prefix. */
+    readonly pathPattern: string | null;
   };
   /**
    * One bucket, virtual-hosted; or several, whose first path segment chooses. Aliases.
@@ -113,7 +115,11 @@ export interface RouteConfig {
   readonly allow: AllowConfig | null;
   /** Counts only when `allow` has more than one member. */
   readonly satisfy: "any" | "all";
-  readonly deny: { readonly clients: readonly string[] };
+  readonly deny: {
+    readonly clients: readonly string[];
+    /** RE2 expressions. */
+    readonly paths: readonly string[];
+  };
   readonly hls: HlsConfig | null;
   readonly limits: { readonly bodySizeBytes: number; readonly budget: BudgetConfig | null };
   /** The lowest is shed first. */

@@ -171,6 +171,15 @@ const denyKeys = {
     "Networks and addresses of clients that may never use the route, whatever `allow` says.",
     ["203.0.113.66"],
   ),
+  paths: withDefault(
+    listOf(
+      textLeaf({ type: "expression", expected: policies.PATTERN_EXPECTED, parse: policies.parsePathPattern }),
+      "expressions",
+    ),
+    [],
+    "RE2 expressions that are searched for in the decoded path; where one is found, nobody may use the route. `/\\.` is every name that begins with a dot, `(?i)\\.(php|asp)$` leaves the case out. Repeated slashes are also read as one, and a raw `+` as a space.",
+    ["/\\."],
+  ),
 };
 
 export const denySchema = mapOf(denyKeys, (input) => clientsHint(input, '{ clients: [0.0.0.0/0, "::/0"] }'));

@@ -12,6 +12,7 @@ import { hlsSchema, signSchema } from "./schema-signing.js";
 import { secretRef } from "./secret-ref.js";
 import * as values from "./values.js";
 import { parseForwardUrl } from "./values-credentials.js";
+import { PATTERN_EXPECTED, parsePathPattern } from "./values-policies.js";
 
 /** `routes[]` */
 
@@ -45,6 +46,12 @@ const match = mapOf({
     "/",
     "The decoded path begins with this and ends there or goes on with a slash. The longest prefix of a host wins.",
     "/media",
+  ),
+  pathPattern: optional(
+    textLeaf({ type: "expression", expected: PATTERN_EXPECTED, parse: parsePathPattern }),
+    "every path below `pathPrefix`",
+    "An RE2 expression that must be found in the decoded path, besides the prefix. Of routes with the same host and prefix those with a pattern come first, in the order of the file; a longer prefix goes before any pattern.",
+    "(?i)\\.(jpg|png)$",
   ),
 });
 

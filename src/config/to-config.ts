@@ -100,7 +100,12 @@ function toRoute(route: ParsedRoute): RouteConfig {
   const isCallback = route.callback !== undefined;
   return {
     name: route.name,
-    match: { hosts: match.hosts, listeners: match.listeners ?? null, pathPrefix: match.pathPrefix },
+    match: {
+      hosts: match.hosts,
+      listeners: match.listeners ?? null,
+      pathPrefix: match.pathPrefix,
+      pathPattern: match.pathPattern ?? null,
+    },
     target: toTarget(route),
     stripPrefix: route.stripPrefix,
     keyPrefix: route.keyPrefix,

@@ -20,6 +20,14 @@ export function parseReferer(text: string): string | Refusal {
 export const VALID_REFERER_EXPECTED =
   'none, blocked, server_names, a name such as *.example.com, or "~" and an expression';
 
+export const PATTERN_EXPECTED = "an RE2 expression such as /\\. that is searched for in the decoded path";
+
+/** Whether it is an expression is seen where it is compiled. */
+export function parsePathPattern(text: string): string | Refusal {
+  if (text === "") return new Refusal(PATTERN_EXPECTED, "It is empty.");
+  return hasControl(text) ? new Refusal(PATTERN_EXPECTED, "No control characters.") : text;
+}
+
 /** An entry of NGINX's `valid_referers`; whether an expression is one is seen where it is compiled. */
 export function parseValidReferer(text: string): string | Refusal {
   if (text === "" || text.length > 1000) return new Refusal(VALID_REFERER_EXPECTED, textHint(text, 1000));

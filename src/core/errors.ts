@@ -35,6 +35,7 @@ export const ERRORS = {
   OPERATION_NOT_ALLOWED: row(403, "client", "never", "AccessDenied"),
   LOGIN_REQUIRED: row(401, "client", "never", "AccessDenied"),
   CLIENT_NOT_ALLOWED: row(403, "client", "never", "AccessDenied"),
+  PATH_NOT_ALLOWED: row(403, "client", "never", "AccessDenied"),
   LINK_REQUIRED: row(403, "client", "never", "AccessDenied"),
   LINK_INVALID: row(403, "client", "never", "AccessDenied"),
   LINK_EXPIRED: row(403, "client", "never", "AccessDenied"),

@@ -1,23 +1,16 @@
-import { RE2JS, RE2JSSyntaxException } from "re2js";
+import { compileExpression as compileRe2, type Expression, expressionProblem as re2Problem } from "./expression.js";
 
 /** Entries of NGINX's `valid_referers`: keywords, names of hosts, and `~` expressions. */
-
-const LONGEST_EXPRESSION = 1_000;
-/** Steps of a compiled expression; each may be taken once for each character of a referer. */
-const MAX_EXPRESSION_STEPS = 400;
 
 export const KEYWORDS: ReadonlySet<string> = new Set(["none", "blocked", "server_names"]);
 
 export const isExpression = (entry: string): boolean => entry.startsWith("~");
 
-export type RefererExpression = Pick<RE2JS, "test">;
+export type RefererExpression = Expression;
 
-/**
- * RE2 takes time in proportion to the text, whatever the expression: nothing that is sent can make it hang.
- * @param entry with its `~`, without {@link validRefererProblem}
- */
+/** @param entry with its `~`, without {@link validRefererProblem} */
 export function compileExpression(entry: string): RefererExpression {
-  return RE2JS.compile(entry.slice(1), RE2JS.CASE_INSENSITIVE);
+  return compileRe2(entry.slice(1), true);
 }
 
 const HOST = /^(?:\*?\.)?[^*.]+(?:\.[^*.]+)*(?:\.\*?)?$/;
@@ -46,23 +39,5 @@ function expressionProblem(entry: string): string | null {
   const expression = entry.slice(1);
   if (expression === "") return "~ has no expression behind it.";
   if (expression.startsWith("*")) return `${entry} has a * too much: ~ alone leaves the case of letters out already.`;
-  if (expression.length > LONGEST_EXPRESSION) {
-    return `An expression has ${expression.length} characters: at most ${LONGEST_EXPRESSION} are taken.`;
-  }
-  try {
-    const steps = RE2JS.compile(expression).programSize();
-    return steps <= MAX_EXPRESSION_STEPS ? null : `${entry} repeats too much: write smaller numbers in { }.`;
-  } catch (error) {
-    if (!(error instanceof RE2JSSyntaxException)) throw error;
-    const reason = BACKTRACKING.test(error.input ?? "") ? `: ${NOT_TAKEN}` : "";
-    return `${entry} is no RE2 expression (${essence(error)})${reason}.`;
-  }
-}
-
-/** What RE2 complains about: `(?=`, `(?!`, `(?<=`, `(?<!`, `\1`, `\g1` and `\k<name>`. */
-const BACKTRACKING = /^\(\?<?[=!]|^\\[1-9gk]/;
-const NOT_TAKEN = "look-around and back-references are not taken, since they can make a match take for ever";
-
-function essence({ message }: Error): string {
-  return message.replace(/^error parsing regexp: /, "");
+  return re2Problem(expression, entry);
 }

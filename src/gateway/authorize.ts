@@ -79,7 +79,11 @@ function takeSignature(ctx: RequestContext, signing: CompiledSigning): ClientSig
 /** A raw plus is relayed as it is, and OSS is reported to read it as a space: of a route that is guarded, perhaps. */
 function mayBeAnothersPath(ctx: RequestContext): boolean {
   const found = ctx.gateway.table.find(ctx.host, decodePath(ctx.rawPath.replaceAll("+", "%20")));
-  return found !== null && found !== ctx.route && (found.access !== null || found.referer !== null);
+  return (
+    found !== null &&
+    found !== ctx.route &&
+    (found.access !== null || found.referer !== null || found.deniedPaths !== null)
+  );
 }
 
 const PLUS_IS_AMBIGUOUS: Extract<ClientSignature, { kind: "refused" }> = Object.freeze({

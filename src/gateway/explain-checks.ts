@@ -84,11 +84,14 @@ function planned(check: string, stage: string, detail: string, more: Partial<Pla
 const codes = (...names: readonly ErrorCode[]): ReadonlySet<ErrorCode> => new Set(names);
 
 function planAdmission({ ctx }: CheckedRequest, route: RouteConfig): readonly Planned[] {
-  const { methods, limits, cors } = route;
+  const { methods, limits, cors, deny } = route;
   const checks: Planned[] = [];
   const addresses = addressDetail(ctx, route);
   if (addresses !== "") checks.push(planned("address", "admit", addresses, { codes: codes("CLIENT_NOT_ALLOWED") }));
   checks.push(...limitsOf("limits", "admit", limits.budget));
+  if (deny.paths.length > 0) {
+    checks.push(planned("path", "checkMethod", `deny ${deny.paths.join(", ")}`, { codes: codes("PATH_NOT_ALLOWED") }));
+  }
   checks.push(
     planned("method", "checkMethod", `allowed: ${methods.join(", ")}${ctx.isPreflight ? "; a preflight passes" : ""}`, {
       codes: codes("METHOD_NOT_ALLOWED"),

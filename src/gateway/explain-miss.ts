@@ -1,4 +1,5 @@
 import type { GatewayConfig, RouteConfig } from "../config/gateway-config.js";
+import { compileExpression } from "../core/expression.js";
 import { coversPath } from "../core/target.js";
 import type { RequestContext } from "./request-context.js";
 
@@ -30,18 +31,21 @@ function nearRoutes(ofHost: readonly RouteConfig[], found: RouteConfig, listener
     .map(
       (route) =>
         whyNot(route, listener, path) ??
-        `Route ${route.name} would take it too, but another host or a longer prefix goes first.`,
+        `Route ${route.name} would take it too, but another host, a longer prefix or a pattern goes first.`,
     );
 }
 
 /** @returns `null` when the route serves it */
 function whyNot(route: RouteConfig, listener: string, path: string): string | null {
-  const { listeners, pathPrefix } = route.match;
+  const { listeners, pathPrefix, pathPattern } = route.match;
   if (listeners !== null && !listeners.includes(listener)) {
     return `Route ${route.name} has the host, but is for ${listeners.length === 1 ? "listener" : "listeners"} ${listeners.join(", ")}, not for ${listener}.`;
   }
   if (!coversPath(pathPrefix.replace(/\/+$/, ""), path)) {
     return `Route ${route.name} has the host, but its pathPrefix ${pathPrefix} does not cover the path.`;
+  }
+  if (pathPattern !== null && !compileExpression(pathPattern).test(path)) {
+    return `Route ${route.name} has the host, but its pathPattern ${pathPattern} is not found in the path.`;
   }
   return null;
 }

@@ -58,6 +58,8 @@ export interface ExplainedRoute {
   readonly name: string;
   readonly hosts: readonly string[];
   readonly pathPrefix: string;
+  /** `null`: every path below the prefix. */
+  readonly pathPattern: string | null;
 }
 
 export interface ExplainedAnswer {
@@ -150,7 +152,7 @@ function configOf({ config }: Runtime, name: string): RouteConfig | undefined {
 }
 
 function routeOf({ name, match }: RouteConfig): ExplainedRoute {
-  return { name, hosts: match.hosts, pathPrefix: match.pathPrefix };
+  return { name, hosts: match.hosts, pathPrefix: match.pathPrefix, pathPattern: match.pathPattern };
 }
 
 function answerOf({ answer }: ShadowResponse, stop: Stop | null, mask: Mask): ExplainedAnswer | null {

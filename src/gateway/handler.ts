@@ -185,9 +185,15 @@ function admit(ctx: RequestContext): Denial | null {
   return found.limits === null ? null : limitRoute(ctx);
 }
 
-/** Still stage 3: the method, and the size of the body where the client tells it. */
+const PATH_NOT_ALLOWED: Denial = Object.freeze({
+  code: "PATH_NOT_ALLOWED",
+  reason: "Paths like this one are refused here.",
+});
+
+/** Still stage 3: the path, the method, and the size of the body where the client tells it. */
 function checkMethod(ctx: RequestContext): Denial | null {
   const found = ctx.route as CompiledRoute;
+  if (found.deniedPaths?.has(ctx.path, ctx.rawPath) === true) return PATH_NOT_ALLOWED;
   const method = ctx.req.method ?? "";
   ctx.isPreflight = method === "OPTIONS" && (found.cors !== null || isPreflight(ctx));
   if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;

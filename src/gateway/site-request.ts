@@ -27,10 +27,10 @@ export function enterSite(ctx: RequestContext, site: CompiledSite): void {
   if (isDirectory) ctx.rawKeyPath += encodePath(indexDocument);
 }
 
-/** Whether the page of the directory that the path names is this route's, and not another's, to guard perhaps. */
+/** Whether the page of the directory that the path names is this route's, and not another's, to guard perhaps, and none that is refused. */
 export function servesIndex({ gateway, host, path, route }: RequestContext, indexDocument: string): boolean {
-  const directory = path.endsWith("/") ? path : `${path}/`;
-  return gateway.table.find(host, directory + indexDocument) === route;
+  const page = (path.endsWith("/") ? path : `${path}/`) + indexDocument;
+  return gateway.table.find(host, page) === route && route?.deniedPaths?.has(page, "") !== true;
 }
 
 const ENDS_AT_SLASH = /(?:\/|%2f)$/i;

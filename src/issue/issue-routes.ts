@@ -1,10 +1,11 @@
 import { isIPv6 } from "node:net";
 import { bucketHosts } from "../config/endpoint.js";
 import type { BucketConfig, GatewayConfig, ListenerConfig, RouteConfig } from "../config/gateway-config.js";
+import type { Expression } from "../core/expression.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { coversPath } from "../core/target.js";
 import { rulesOf } from "../route/signing-rules.js";
-import { RouteTable } from "../route/table.js";
+import { compilePattern, RouteTable } from "../route/table.js";
 import type { CompiledRules } from "../signing/signed-request.js";
 import { checkPath, type PublicUrl } from "./public-url.js";
 import { IssueRefusal } from "./refusal.js";
@@ -16,6 +17,8 @@ export interface IssueRoute {
   readonly index: number;
   /** Decoded, without trailing slash; `""` covers all paths. */
   readonly pathPrefix: string;
+  /** Must be found in the path; `null`: every path below the prefix. */
+  readonly pathPattern: Expression | null;
   /** The buckets that it serves; empty for a callback route. */
   readonly buckets: readonly BucketConfig[];
   /** What clients may ask for where the gateway signs; `null` where it relays. */
@@ -103,6 +106,7 @@ function compileRoute(config: RouteConfig, index: number, buckets: ReadonlyMap<s
     config,
     index,
     pathPrefix: match.pathPrefix.replace(/\/+$/, ""),
+    pathPattern: compilePattern(match.pathPattern),
     buckets: aliases.map((alias) => buckets.get(alias)).filter((bucket) => bucket !== undefined),
     rules: rulesOf(config),
   };

@@ -6,6 +6,7 @@ import { encodePath } from "../core/target.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { Budgets } from "../limits/budget.js";
 import { compileCorsPolicy } from "../policy/cors-policy.js";
+import { compilePathPatterns } from "../policy/path-patterns.js";
 import type { Stats } from "../telemetry/stats.js";
 import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
@@ -17,7 +18,7 @@ import { compileLimits, compileSheds, type ShedsOfRoute } from "./compile-reques
 import { compileSigning } from "./compile-signing.js";
 import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
 import type { Logins } from "./logins.js";
-import { RouteTable } from "./table.js";
+import { compilePattern, RouteTable } from "./table.js";
 import type { UpstreamClock } from "./upstream-clock.js";
 
 /** What routes are made of besides the configuration. */
@@ -98,6 +99,7 @@ function compileRoute(input: RouteInput): CompiledRoute {
   return Object.freeze({
     name: route.name,
     pathPrefix: route.match.pathPrefix.replace(/\/+$/, ""),
+    pathPattern: compilePattern(route.match.pathPattern),
     bucket,
     choice,
     methods: new Set(route.methods),
@@ -113,6 +115,7 @@ function compileRoute(input: RouteInput): CompiledRoute {
     hsts: route.hsts,
     removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
     access: compileRouteAccess(route),
+    deniedPaths: route.deny.paths.length === 0 ? null : compilePathPatterns(route.deny.paths),
     links,
     login: parts.logins.compile(route, where),
     signing: compileSigning(route, own, parts.credentials),

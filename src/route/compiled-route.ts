@@ -1,4 +1,5 @@
 import type { Denial } from "../core/errors.js";
+import type { Expression } from "../core/expression.js";
 import type { PasswordFile } from "../credentials/password-file.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { RequestLimits } from "../limits/request-limits.js";
@@ -8,6 +9,7 @@ import type { CorsPolicy } from "../policy/cors-policy.js";
 import type { LinkKeys } from "../policy/link-check.js";
 import type { SecureLinkNames } from "../policy/link-query.js";
 import type { LinkSigner } from "../policy/link-token.js";
+import type { PathPatterns } from "../policy/path-patterns.js";
 import type { CheckReferer, RefererReason } from "../policy/referer.js";
 import type { ResponseRules } from "../policy/response-rules.js";
 import type { HeaderSigner } from "../signing/header-signer.js";
@@ -32,6 +34,8 @@ export interface CompiledRoute {
   readonly name: string;
   /** Decoded, without trailing slash; `""` covers all paths. */
   readonly pathPrefix: string;
+  /** Must be found in the decoded path; `null`: every path below the prefix. */
+  readonly pathPattern: Expression | null;
   /** One bucket, or `null` where {@link choice} finds it. */
   readonly bucket: CompiledBucket | null;
   readonly choice: BucketChoice | null;
@@ -56,6 +60,8 @@ export interface CompiledRoute {
   readonly removedRequestHeaders: ReadonlySet<string> | null;
   /** Who may use the route; `null`: everybody. */
   readonly access: AccessPolicy | null;
+  /** Paths that nobody may use; `null`: none. */
+  readonly deniedPaths: PathPatterns | null;
   readonly links: CompiledLinks | null;
   /** Who of `access` must be asked; `null`: nobody. */
   readonly login: CompiledLogin | null;

@@ -1,12 +1,19 @@
+import { compileExpression, type Expression } from "../core/expression.js";
 import { coversPath } from "../core/target.js";
+import { LONGEST_PATH_CHARS } from "../policy/path-patterns.js";
 
 /** What the table needs of a route. */
 export interface TableRoute {
   /** Decoded, without trailing slash; `""` covers all paths. */
   readonly pathPrefix: string;
+  /** Must be found in the path; `null`: every path below the prefix. */
+  readonly pathPattern: Expression | null;
 }
 
-/** Finds the route of a request: listener, then host (exact, then the longest wildcard), then the longest path prefix. */
+/**
+ * Finds the route of a request: listener, then host (exact, then the longest wildcard), then the longest path prefix, and
+ * of several of the same prefix the first whose pattern is found, before the one without.
+ */
 export class RouteTable<R extends TableRoute> {
   readonly #exact: ReadonlyMap<string, readonly R[]>;
   /** By what follows `*.`. */
@@ -24,7 +31,10 @@ export class RouteTable<R extends TableRoute> {
       else list.push(route);
     }
     for (const list of [...exact.values(), ...wildcard.values()]) {
-      list.sort((a, b) => b.pathPrefix.length - a.pathPrefix.length);
+      list.sort(
+        (a, b) =>
+          b.pathPrefix.length - a.pathPrefix.length || Number(a.pathPattern === null) - Number(b.pathPattern === null),
+      );
     }
     this.#exact = exact;
     this.#wildcard = wildcard;
@@ -48,6 +58,14 @@ export class RouteTable<R extends TableRoute> {
 }
 
 function longestPrefix<R extends TableRoute>(routes: readonly R[], path: string): R | null {
-  for (const route of routes) if (coversPath(route.pathPrefix, path)) return route;
+  for (const route of routes) if (coversPath(route.pathPrefix, path) && hasPattern(route, path)) return route;
   return null;
+}
+
+const hasPattern = ({ pathPattern }: TableRoute, path: string): boolean =>
+  pathPattern === null || (path.length <= LONGEST_PATH_CHARS && pathPattern.test(path));
+
+/** @param expression of a checked configuration */
+export function compilePattern(expression: string | null): Expression | null {
+  return expression === null ? null : compileExpression(expression);
 }

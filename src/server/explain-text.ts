@@ -18,7 +18,9 @@ export function explainText(request: RequestToExplain, explanation: Explanation)
     `${method} ${explanation.target}`,
     `Host: ${hostOf(request)}   listener ${listener}, client ${client}`,
     "",
-    route === null ? "Route     none" : `Route     ${route.name} (${route.hosts.join(", ")} ${route.pathPrefix})`,
+    route === null
+      ? "Route     none"
+      : `Route     ${route.name} (${route.hosts.join(", ")} ${route.pathPrefix}${route.pathPattern === null ? "" : ` ~ ${route.pathPattern}`})`,
     ...misses.map((miss) => `          ${miss}`),
     "",
     ...checks.map(({ check, outcome, detail }) =>

@@ -71,7 +71,7 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
       routes: [
         {
           name: "files",
-          match: { hosts: ["47.0.2.74"], listeners: null, pathPrefix: "/" },
+          match: { hosts: ["47.0.2.74"], listeners: null, pathPrefix: "/", pathPattern: null },
           target: { kind: "bucket", bucket: "media" },
           stripPrefix: false,
           keyPrefix: "",
@@ -83,7 +83,7 @@ t.test("every default: the smallest file gives exactly this", async (t) => {
           operations: [],
           allow: null,
           satisfy: "any",
-          deny: { clients: [] },
+          deny: { clients: [], paths: [] },
           hls: null,
           limits: { bodySizeBytes: 5 * 2 ** 30, budget: null },
           priority: 0,

@@ -368,13 +368,13 @@ const BAD_CLIENTS: readonly [keys: string, problem: RegExp][] = [
   ["deny: { clients: [all] }", /deny\.clients\[0\]: .*found "all"\. For everybody write 0\.0\.0\.0\/0 and "::\/0"\.$/],
   [
     "deny: [10.0.0.1]",
-    /deny: expected a map of these keys: clients, found a list\. Write addresses as \{ clients: \[…\] \}\.$/,
+    /deny: expected a map of these keys: clients, paths, found a list\. Write addresses as \{ clients: \[…\] \}\.$/,
   ],
   ["deny: 10.0.0.1", /deny: .*found "10\.0\.0\.1"\. Write addresses as \{ clients: \[…\] \}\.$/],
   ["deny: all", /deny: .*found "all"\. Write \{ clients: \[0\.0\.0\.0\/0, "::\/0"\] \}\.$/],
   ["allow: [10.0.0.1]", /allow: .*found a list\. Write addresses as \{ clients: \[…\] \}\.$/],
   ["allow: all", /allow: .*found "all"\. Write \{ anyone: true \}\.$/],
-  ["deny: 5", /deny: expected a map of these keys: clients, found 5$/],
+  ["deny: 5", /deny: expected a map of these keys: clients, paths, found 5$/],
 ];
 
 for (const [keys, problem] of BAD_CLIENTS) {

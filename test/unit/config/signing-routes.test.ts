@@ -23,7 +23,7 @@ t.test("a signing route with little written has safe defaults", async (t) => {
     certificates: [],
   });
   t.equal(route.clientSignatures, "refuse");
-  t.strictSame([route.operations, route.satisfy, route.deny, route.hls], [[], "any", { clients: [] }, null]);
+  t.strictSame([route.operations, route.satisfy, route.deny, route.hls], [[], "any", { clients: [], paths: [] }, null]);
 });
 
 t.test("a signing route with everything written", async (t) => {
@@ -61,7 +61,7 @@ t.test("a signing route with everything written", async (t) => {
   });
   t.strictSame(
     [route.satisfy, route.deny, route.operations, route.clientSignatures],
-    ["all", { clients: ["10.0.0.9"] }, ["ListObjectsV2"], "verify"],
+    ["all", { clients: ["10.0.0.9"], paths: [] }, ["ListObjectsV2"], "verify"],
   );
   t.strictSame(route.hls, {
     mode: "rewrite",

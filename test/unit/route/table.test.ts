@@ -1,18 +1,23 @@
 import fc from "fast-check";
 import t from "tap";
 import type { CompiledRoute } from "../../../src/route/compiled-route.js";
-import { RouteTable } from "../../../src/route/table.js";
+import { compilePattern, RouteTable } from "../../../src/route/table.js";
 
 interface Entry {
   readonly host: string;
   readonly prefix: string;
+  readonly pattern?: string;
 }
 
 function tableOf(entries: readonly Entry[]): RouteTable<CompiledRoute> {
   return new RouteTable(
-    entries.map(({ host, prefix }) => ({
+    entries.map(({ host, prefix, pattern }) => ({
       host,
-      route: { name: `${host}${prefix}`, pathPrefix: prefix } as CompiledRoute,
+      route: {
+        name: `${host}${prefix}${pattern ?? ""}`,
+        pathPrefix: prefix,
+        pathPattern: compilePattern(pattern ?? null),
+      } as CompiledRoute,
     })),
   );
 }
@@ -73,3 +78,29 @@ t.test("names of an object's prototype are no hosts", (t) => {
   for (const host of ["constructor", "__proto__", "toString", "hasownproperty"]) t.equal(table.find(host, "/"), null);
   t.end();
 });
+
+t.test(
+  "of routes with one prefix the first whose pattern is found wins, and the one without pattern comes last",
+  (t) => {
+    const host = "h";
+    const table = tableOf([
+      { host, prefix: "" },
+      { host, prefix: "", pattern: "(?i)\\.jpg$" },
+      { host, prefix: "", pattern: "^/a" },
+      { host, prefix: "/a/b" },
+      { host, prefix: "/a/b", pattern: "c" },
+    ]);
+    const expected: readonly (readonly [path: string, name: string])[] = [
+      ["/x", "h"],
+      ["/x.JPG", "h(?i)\\.jpg$"],
+      ["/a.jpg", "h(?i)\\.jpg$"],
+      ["/a", "h^/a"],
+      ["/a/b", "h/a/b"],
+      ["/a/b/x.jpg", "h/a/b"],
+      ["/a/b/c.jpg", "h/a/bc"],
+      [`/${"a".repeat(5_000)}`, "h"],
+    ];
+    for (const [path, name] of expected) t.equal(nameOf(table, host, path), name, path);
+    t.end();
+  },
+);
