@@ -19,12 +19,12 @@ const NO_REQUEST_LINE: RequestLine = { method: "", target: "", line: "" };
 
 /** Answers, counts and logs where there is no request to do it for. */
 export function refuseAndTell(
-  gateway: Pick<Gateway, "stats" | "accessLog" | "mask">,
+  gateway: Pick<Gateway, "stats" | "accessLog" | "mask" | "maskAlways">,
   socket: Socket,
   refusal: Refusal,
   { method, target, line } = NO_REQUEST_LINE,
 ): void {
-  const { stats, accessLog, mask } = gateway;
+  const { stats, accessLog, mask, maskAlways } = gateway;
   const { code, message } = refusal;
   const requestId = nextRequestId();
   const { status } = ERRORS[code];
@@ -49,7 +49,7 @@ export function refuseAndTell(
     detail: message,
   };
   accessLog.write(entry);
-  stats.recent.note(entry);
+  stats.recent.note(entry, undefined, maskAlways);
 }
 
 /**
