@@ -22,10 +22,27 @@ t.test("heads that are too large, or have too many lines, get their 431", async 
     "methods: [GET]",
     "limits: { headerSize: 4KiB, targetSize: 1KiB, headerCount: 20 }",
   );
-  const session = await openSession(t, world);
-  t.equal((await answerOf(get(session, "/a", { "x-large": "v".repeat(4_096) }))).status, 431);
-  const lines = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`x-${i}`, "v"]));
-  t.equal((await answerOf(get(session, "/a", lines))).status, 431);
+  const session = await openSession(t, world, {}, { maxSendHeaderBlockLength: 1024 * 1024 });
+  const heads: readonly (readonly [lines: number, bytes: number])[] = [
+    [1, 4_096],
+    [1, 12_000],
+    [4, 20_000],
+    [2, 60_000],
+    [30, 1],
+    [70, 10],
+    [70, 1_000],
+  ];
+  for (const [count, bytes] of heads) {
+    const lines = Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "v".repeat(bytes)]));
+    const { status, body } = await answerOf(get(session, "/a", { "user-agent": `${count} x ${bytes}`, ...lines }));
+    t.equal(status, 431, `${count} lines of ${bytes} bytes`);
+    t.match(body.toString(), "HEADERS_TOO_LARGE");
+  }
+  t.strictSame(
+    world.gateway.accessLog.map(({ status, error }) => [status, error]),
+    heads.map(() => [431, "HEADERS_TOO_LARGE"]),
+    "and a line in the log",
+  );
   t.equal((await answerOf(get(session, `/${"a".repeat(1_100)}`))).status, 414);
 });
 
