@@ -145,6 +145,11 @@ export class RequestExchange implements ExchangeSink {
   onHead(status: number, statusText: string, rawHeaders: HeaderList): void {
     const ctx = this.#ctx;
     ctx.firstByteMs = performance.now();
+    // RFC 9110 §15: there is none above 599; HTTP/2 could not say it, and caches would guess what it means.
+    if (status > 599) {
+      this.#refuseAnswer(`The upstream answered with the status ${status}, which HTTP does not have.`);
+      return;
+    }
     this.#noteStart = (ctx.bucket as CompiledBucket).stats.noteHead(status, rawHeaders);
     const whole = wholeAnswerFor(ctx, status);
     if (whole !== null) {
@@ -163,7 +168,7 @@ export class RequestExchange implements ExchangeSink {
     try {
       ctx.res.writeHead(status, statusText, headers);
     } catch (cause) {
-      this.#refuseAnswer(cause);
+      this.#refuseAnswer("The upstream's answer is not valid HTTP.", cause);
       return;
     }
     ctx.status = status;
@@ -302,9 +307,8 @@ export class RequestExchange implements ExchangeSink {
   }
 
   /** The upstream's head cannot be written as HTTP: a status out of range, control characters in a value. */
-  #refuseAnswer(cause: unknown): void {
+  #refuseAnswer(detail: string, cause?: unknown): void {
     this.abort();
-    const detail = "The upstream's answer is not valid HTTP.";
     this.#fail(new GatewayError("UPSTREAM_BAD_RESPONSE", detail, { cause }));
   }
 }

@@ -270,3 +270,22 @@ t.test("a connection that ends before its handshake is not kept for it", async (
   await once(socket, "end");
   t.pass();
 });
+
+t.test("a status that HTTP does not have is 502 over HTTP/2 as over HTTP/1.1, in the same words", async (t) => {
+  const world = await startHttp2(t);
+  world.emulator.faults.failEvery(() => true, { kind: "answer", status: 700, headers: [], body: "odd" });
+  const session = await openSession(t, world);
+  t.equal((await answerOf(get(session, "/h2", { "user-agent": "h2" }))).status, 502);
+  const { tls } = await openTls(t, world, "http/1.1");
+  tls.write(`GET /h1 HTTP/1.1\r\nHost: ${HOST}\r\nUser-Agent: h1\r\nConnection: close\r\n\r\n`);
+  const [first] = await once(tls, "data");
+  t.match(String(first), /^HTTP\/1\.1 502 /);
+  for (const mark of ["h2", "h1"]) {
+    const entry = await world.gateway.logged(({ userAgent }) => userAgent === mark);
+    t.match(entry, {
+      status: 502,
+      error: "UPSTREAM_BAD_RESPONSE",
+      detail: "The upstream answered with the status 700, which HTTP does not have.",
+    });
+  }
+});

@@ -36,6 +36,8 @@ const NOT_HTTP: Readonly<Record<string, string>> = {
   "no HTTP at all": "SSH-2.0-OpenSSH_9.2\r\n\r\n",
   "another version": "HTTP/3.0 200 OK\r\nContent-Length: 0\r\n\r\n",
   "a status of two digits": "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
+  "the status 600": "HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n",
+  "the status 999": "HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nhi",
   "a status of letters": "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n",
   "two different lengths": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
   "a negative length": "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nhi",
