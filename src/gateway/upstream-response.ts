@@ -31,7 +31,7 @@ export function filterResponseHeaders(ctx: RequestContext, status: number, upstr
     } else if (lowerName === "content-disposition") hasDispositionAfterLength = lengthAt !== -1;
     else if (lowerName === "x-oss-request-id") ctx.ossRequestId = value;
     else if (lowerName === "x-oss-ec") ctx.ossEc = value;
-    else if (lowerName === "date" && isSigning) (ctx.bucket as CompiledBucket).clock.observe(value, Date.now());
+    else if (lowerName === "date") (ctx.bucket as CompiledBucket).clock.observe(value, Date.now());
     // Two answers to one question are none to a browser.
     else if (cors !== null && lowerName.startsWith("access-control-")) continue;
     // On a route that signs it would tell a client what was signed, and with whose key.

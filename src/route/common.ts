@@ -114,19 +114,26 @@ function upstreamEvents(stats: Stats, log: Logger): UpstreamEvents {
       if (outcome === "ok") counters.dnsLookUpsOk += 1;
       else counters.dnsLookUpsFailed += 1;
     },
-    onDnsFailure(bucket, error) {
-      const fields = () => ({ bucket, cause: error.message, next: NEXT_OF_EVENTS.dnsFailed });
-      const message = "upstream name was not resolved, the last addresses stay in use";
-      writeSeldom(log, "warn", `dns/${bucket}`, performance.now(), fields, message);
+    onDnsFailure(bucket, error, known) {
+      const event = known === 0 ? "dnsUnknown" : "dnsFailed";
+      const fields = () => ({ bucket, cause: error.message, next: NEXT_OF_EVENTS[event] });
+      writeSeldom(log, "warn", `${event}/${bucket}`, performance.now(), fields, MESSAGES[event]);
     },
-    onSetAside(bucket, address, reason) {
+    onSetAside(bucket, address, reason, others) {
       stats.upstream(bucket).setAside += 1;
-      const fields = () => ({ bucket, address, reason, next: NEXT_OF_EVENTS.addressSetAside });
-      const message = "upstream address set aside for 10 s";
-      writeSeldom(log, "warn", `aside/${bucket}/${address}/${reason}`, performance.now(), fields, message);
+      const event = others === 0 ? "lastAddressFailed" : "addressSetAside";
+      const fields = () => ({ bucket, address, reason, next: NEXT_OF_EVENTS[event] });
+      writeSeldom(log, "warn", `${event}/${bucket}/${address}/${reason}`, performance.now(), fields, MESSAGES[event]);
     },
   };
 }
+
+const MESSAGES = {
+  dnsFailed: "upstream name was not resolved, the last addresses stay in use",
+  dnsUnknown: "upstream name was not resolved, and requests for it fail: no address is known",
+  addressSetAside: "upstream address set aside for 10 s",
+  lastAddressFailed: "upstream address failed and is tried on: none that works is known",
+} as const;
 
 function clockEvents(bucket: string, log: Logger): (skewMs: number, state: ClockState) => void {
   return (skewMs, state) => {
@@ -136,7 +143,7 @@ function clockEvents(bucket: string, log: Logger): (skewMs: number, state: Clock
       const next = NEXT_OF_EVENTS.clockOff;
       log.warn(
         { ...fields, next },
-        "the clock differs from that of OSS, which is signed with; set this machine's clock",
+        "the clock differs from that of OSS; what the gateway signs has OSS's time, what clients sign has their own",
       );
     } else
       log.error(

@@ -1,3 +1,4 @@
+import { NEXT_OF_EVENTS } from "./error-lines.js";
 import type { Logger } from "./log.js";
 import type { CertificateGauges } from "./process-report.js";
 
@@ -32,7 +33,8 @@ export class CertificateWatch {
       if (problem === null || problems.has(file)) continue;
       problems.set(file, problem);
       if (this.#problems.get(file) === problem) continue;
-      this.#log.warn({ file, cause: problem }, "a certificate is not renewed; the one before is shown on");
+      const fields = { file, cause: problem, next: NEXT_OF_EVENTS.certificateKept };
+      this.#log.warn(fields, "a certificate is not renewed; the one before is shown on");
     }
     // What is shown no more is forgotten with this.
     this.#warnedDays = warned;
@@ -43,9 +45,10 @@ export class CertificateWatch {
   #warnOfEnd({ listener, names, file, notAfterMs }: CertificateGauges, before: number | undefined, nowMs: number) {
     const due = nowMs >= notAfterMs ? 0 : WARN_DAYS.findLast((days) => notAfterMs - nowMs <= days * DAY_MS);
     if (due === undefined || (before !== undefined && before <= due)) return before ?? null;
-    const fields = { listener, file, names: names.slice(0, 5), ends: new Date(notAfterMs).toISOString() };
-    if (due === 0) this.#log.error(fields, "a certificate has expired: clients refuse it. Renew it");
-    else this.#log.warn(fields, "a certificate ends soon. Renew it");
+    const next = NEXT_OF_EVENTS.certificateEnds;
+    const fields = { listener, file, names: names.slice(0, 5), ends: new Date(notAfterMs).toISOString(), next };
+    if (due === 0) this.#log.error(fields, "a certificate has expired: clients refuse it");
+    else this.#log.warn(fields, "a certificate ends soon");
     return due;
   }
 }

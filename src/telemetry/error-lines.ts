@@ -48,11 +48,19 @@ export const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
 export const NEXT_OF_EVENTS = {
   dnsFailed:
     "Check this machine's resolver (or dns.servers) and the endpoint's name; requests go to the last addresses meanwhile.",
+  dnsUnknown:
+    "Check the endpoint's name and this machine's resolver (or dns.servers); 'ossgate doctor' asks both and says what they answer.",
   addressSetAside:
     "Nothing, if it was once; if it comes again and again, look at the network path to that address. The other addresses serve meanwhile.",
+  lastAddressFailed:
+    "Check that this machine may reach the endpoint (security group, firewall, routes); 'ossgate doctor' tries each step. No other address can take over.",
   credentialsKept: "Repair the source before the last good ones expire (ossgate_credentials_expiry_seconds).",
   credentialsNone: "Repair the source that the cause names; 'ossgate doctor' fetches them once and says more.",
   clockOff: "Set this machine's clock (chrony, systemd-timesyncd).",
+  certificateKept:
+    "Look at the files that the cause names, and run the renewal by hand; they are taken as soon as they are in order.",
+  certificateEnds:
+    "Renew it: run certbot or acme.sh by hand and read what it says; new files are taken without a reload.",
   clockBeyond: "Set this machine's clock: no signature is valid until then.",
   passwordFileKept: "Repair the file; the passwords of before are in force meanwhile.",
   publicKeyFailed: "Let this machine reach https://gosspublic.alicdn.com, or upload callbacks cannot be checked.",

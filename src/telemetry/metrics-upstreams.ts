@@ -15,7 +15,7 @@ export function registerUpstreams(families: Families, source: MetricsSource): vo
       for (const upstream of source.upstreams()) metric.set({ bucket: upstream.id }, upstream[field]);
     });
   }
-  const skewHelp = "OSS's clock less the gateway's, by the last answer to a signed request.";
+  const skewHelp = "OSS's clock less the gateway's, by the Date of its last answer.";
   gauge(families, "ossgate_upstream_clock_skew_seconds", skewHelp, labels, (metric) => {
     for (const { id, clockSkewMs } of source.upstreams()) {
       if (clockSkewMs !== null) metric.set({ bucket: id }, clockSkewMs / 1_000);

@@ -55,8 +55,10 @@ export interface UpstreamEvents {
   counts?(upstreamId: string): ConnectionCounts;
   onDnsChange(upstreamId: string, addresses: readonly string[], previous: readonly string[]): void;
   onDnsLookUp(upstreamId: string, outcome: "ok" | "failed"): void;
-  onDnsFailure(upstreamId: string, error: Error): void;
-  onSetAside(upstreamId: string, address: string, reason: string): void;
+  /** @param known how many addresses of before are used on */
+  onDnsFailure(upstreamId: string, error: Error, known: number): void;
+  /** @param others how many other addresses have not failed lately */
+  onSetAside(upstreamId: string, address: string, reason: string, others: number): void;
 }
 
 /** One address of an upstream with its connections. */
@@ -233,7 +235,7 @@ export class Upstream {
       {
         onAddresses: (addresses) => this.#setAddresses(addresses),
         onLookUp: (outcome) => events.onDnsLookUp(options.id, outcome),
-        onFailure: (error) => events.onDnsFailure(options.id, error),
+        onFailure: (error) => events.onDnsFailure(options.id, error, this.#pools.length),
       },
       lookUp,
       timers,
@@ -293,8 +295,11 @@ export class Upstream {
   }
 
   setAside(pool: AddressPool, nowMs: number, reason: string): void {
-    if (pool.setAsideUntilMs <= nowMs) this.#events.onSetAside(this.options.id, pool.address, reason);
+    const isNews = pool.setAsideUntilMs <= nowMs;
     pool.setAsideUntilMs = nowMs + SET_ASIDE_MS;
+    if (!isNews) return;
+    const others = this.#pools.length - this.setAsideCount(nowMs);
+    this.#events.onSetAside(this.options.id, pool.address, reason, others);
   }
 
   /** Takes nothing new; what runs may finish. */

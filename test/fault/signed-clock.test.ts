@@ -47,6 +47,15 @@ for (const [name, skewMs] of Object.entries({ ahead: HOUR, behind: -HOUR, "a day
   });
 }
 
+t.test("what is only relayed tells OSS's clock too, and a wrong one is a warning", async (t) => {
+  const world = await startSigning(t, "  - { name: relayed, match: { hosts: [relayed.test] }, bucket: one }\n");
+  world.emulator.setNowMs(Date.now() - HOUR);
+  t.equal((await ask(world, { host: "relayed.test", target: "/k" })).status, 403);
+  const line = await world.untilLogged((text) => text.includes("skewSeconds"));
+  t.match(JSON.parse(line), ["warn", { bucket: "one", next: /clock/ }]);
+  t.ok(Math.abs((await world.gateway.metric(SKEW)) * 1_000 + HOUR) <= 5_000, "the metric");
+});
+
 t.test("a HEAD is asked twice as well", async (t) => {
   const world = await worldAt(t, HOUR);
   const answer = await ask(world, { method: "HEAD", host: "open.test", target: "/k" });

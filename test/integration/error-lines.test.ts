@@ -113,6 +113,18 @@ t.test("a fault of the connection says where, what, how often and what to do", a
   ]);
 });
 
+t.test("where one address is all there is, nobody is told that others serve", async (t) => {
+  const world = await startSigning(t, ROUTES);
+  world.emulator.faults.failEvery(() => true, { kind: "resetBeforeHead" });
+  t.equal((await ask(world, { host: "open.test", target: "/k" })).status, 502);
+  const line = await world.untilLogged((text) => text.includes("upstream address"));
+  t.match(JSON.parse(line), [
+    "warn",
+    { bucket: "one", address: "127.0.0.1", reason: "UPSTREAM_RESET", next: NEXT_OF_EVENTS.lastAddressFailed },
+    /tried on/,
+  ]);
+});
+
 t.test(
   "a request without credentials is an error line with the next step, and a client's mistake is none",
   async (t) => {

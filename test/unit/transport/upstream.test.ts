@@ -37,7 +37,7 @@ function fixture(t: Test, addresses: readonly string[], lookUp?: LookUp): Fixtur
       onDnsChange: (_id, current, previous) => changes.push(current, previous),
       onDnsLookUp: () => {},
       onDnsFailure: () => {},
-      onSetAside: (id, address, reason) => setAside.push(`${id} ${address} ${reason}`),
+      onSetAside: (id, address, reason, others) => setAside.push(`${id} ${address} ${reason} ${others}`),
     },
     lookUp,
     {
@@ -78,7 +78,7 @@ t.test("an address that failed is passed over for ten seconds", async (t) => {
   t.notOk(picks(upstream, 9, 10_999).includes(failed.address));
   t.equal(upstream.setAsideCount(11_000), 0);
   t.ok(picks(upstream, 3, 11_000).includes(failed.address));
-  t.same(setAside, [`media ${failed.address} UPSTREAM_RESET`]);
+  t.same(setAside, [`media ${failed.address} UPSTREAM_RESET 2`]);
 });
 
 t.test("a second failure makes it longer and is told once", async (t) => {
@@ -101,9 +101,14 @@ t.test("a retry avoids the address that just failed, wherever the turn stands", 
 });
 
 t.test("when all are set aside, one is used all the same, and another than the one that just failed", async (t) => {
-  const { upstream } = fixture(t, THREE);
+  const { upstream, setAside } = fixture(t, THREE);
   for (let i = 0; i < 3; i += 1) upstream.setAside(pick(upstream, 0), 0, "UPSTREAM_RESET");
   t.equal(upstream.setAsideCount(1), 3);
+  t.same(
+    setAside.map((line) => line.at(-1)),
+    ["2", "1", "0"],
+    "how many others are left is told",
+  );
   for (let i = 0; i < 9; i += 1) {
     const failed = pick(upstream, 1);
     t.not(pick(upstream, 1, failed), failed);
