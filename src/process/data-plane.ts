@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { LastingBudgets } from "../limits/budget.js";
@@ -8,6 +7,7 @@ import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { Doors } from "../server/doors.js";
 import type { ListenerGateway } from "../server/listener.js";
+import { TicketKeys, type TicketSeed } from "../server/ticket-keys.js";
 import { type AccessLog, unmasked } from "../telemetry/access-log.js";
 import type { Logger } from "../telemetry/log.js";
 import { EventLoopLag } from "../telemetry/metrics-lag.js";
@@ -37,8 +37,8 @@ export interface DataPlaneOptions {
   readonly worker?: number;
   /** Of `config`, from 1; absent: 1. */
   readonly generation?: number;
-  /** 48 random bytes that all processes have alike, for TLS sessions to be resumed in any of them; absent: its own. */
-  readonly ticketKeys?: Buffer;
+  /** What all processes have alike, for TLS sessions to be resumed in any of them; absent: its own. */
+  readonly ticketKeys?: Buffer | TicketSeed;
 }
 
 /** The next configuration, compiled; nothing serves by it yet. One of the two is to be called, once. */
@@ -59,7 +59,7 @@ export class DataPlane {
   #config: GatewayConfig;
   #runtime: Runtime;
   #generation: number;
-  readonly #ticketKeys: Buffer;
+  readonly #ticketKeys: TicketKeys;
   #tls: PlaneTls = new Map();
   #isPreparing = false;
   #isDraining = false;
@@ -68,7 +68,10 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { config, stats, log, generation = 1, share = 1, worker = 1 } = options;
     this.#options = options;
-    this.#ticketKeys = options.ticketKeys ?? randomBytes(48);
+    const { ticketKeys } = options;
+    this.#ticketKeys = new TicketKeys(
+      Buffer.isBuffer(ticketKeys) ? { bytes: ticketKeys, untilMs: Infinity } : ticketKeys,
+    );
     this.#config = config;
     this.#generation = generation;
     this.#common = new Common(stats, log, options.budgets);

@@ -1,4 +1,5 @@
 import type { GatewayConfig } from "../config/gateway-config.js";
+import type { TicketKeys } from "../server/ticket-keys.js";
 import { type ListenerTls, openTls } from "../server/tls.js";
 import type { Logger } from "../telemetry/log.js";
 import type { Stats } from "../telemetry/stats.js";
@@ -8,7 +9,7 @@ export type PlaneTls = ReadonlyMap<string, ListenerTls>;
 
 interface PlaneTlsOptions {
   /** See `ListenerTlsOptions`. */
-  readonly ticketKeys: Buffer;
+  readonly ticketKeys: TicketKeys;
   readonly stats: Stats;
   readonly log: Logger;
 }

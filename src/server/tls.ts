@@ -1,4 +1,4 @@
-import { createHash, constants as crypto, hkdfSync } from "node:crypto";
+import { createHash, constants as crypto } from "node:crypto";
 import type { Socket } from "node:net";
 import {
   createSecureContext,
@@ -14,6 +14,7 @@ import type { CertificateGauges } from "../telemetry/process-report.js";
 import type { ListenerStats } from "../telemetry/stats.js";
 import type { CertificatePair } from "./certificate-pair.js";
 import { CertificateReader, type Certificates } from "./certificates.js";
+import type { TicketKeys, TicketSeed } from "./ticket-keys.js";
 import { tlsFailureOf } from "./tls-failure.js";
 
 export interface ListenerTlsOptions {
@@ -22,8 +23,8 @@ export interface ListenerTlsOptions {
   readonly tls: TlsConfig;
   /** For the handshake. */
   readonly headerTimeoutMs: number;
-  /** 48 bytes that all processes have alike: what makes a session of one good in another. */
-  readonly ticketKeys: Buffer;
+  /** All processes have them alike: what makes a session of one good in another. */
+  readonly ticketKeys: TicketKeys;
   readonly stats: ListenerStats;
   readonly log: Logger;
 }
@@ -82,6 +83,8 @@ export class ListenerTls {
   #handlers: TlsHandlers = { onSecure: (socket) => void socket.destroy() };
   #certificates: Certificates;
   #terminator: Terminator;
+  /** The ticket keys that it has. */
+  #tickets: TicketSeed;
   #told: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -90,6 +93,7 @@ export class ListenerTls {
     this.#options = options;
     this.#reader = reader;
     this.#certificates = certificates;
+    this.#tickets = options.ticketKeys.seed();
     this.#terminator = this.#createTerminator(certificates);
     this.#tellProblems();
     this.#pollLater();
@@ -128,13 +132,18 @@ export class ListenerTls {
   }
 
   /**
-   * Looks at the files, and shows new ones to new connections from then on; those that are open stay as they are.
-   * @returns whether anything changed
+   * Looks at the files, and shows new ones to new connections from then on; those that are open stay as they are. So it is
+   * with ticket keys: sessions that began with those of before are not resumed, which costs a whole handshake.
+   * @returns whether a certificate changed
    */
   async refresh(): Promise<boolean> {
     const certificates = await this.#reader.read(false);
     const hasChanged = certificates.digest !== this.#certificates.digest;
-    if (hasChanged && !this.#isClosed) this.#terminator = this.#createTerminator(certificates);
+    const tickets = this.#options.ticketKeys.seed();
+    if ((hasChanged || tickets !== this.#tickets) && !this.#isClosed) {
+      this.#tickets = tickets;
+      this.#terminator = this.#createTerminator(certificates);
+    }
     this.#certificates = certificates;
     this.#tellProblems();
     return hasChanged;
@@ -294,7 +303,7 @@ function commonOptions({ name, tls, ticketKeys }: ListenerTlsOptions, clientCa: 
     honorCipherOrder: true,
     minVersion: tls.minVersion,
     secureOptions: OPTIONS,
-    ticketKeys: Buffer.from(hkdfSync("sha256", ticketKeys, "ossgate tls tickets", purpose, 48)),
+    ticketKeys: ticketKeys.keysFor(purpose),
     sessionIdContext: purpose.toString("hex").slice(0, 32),
     sessionTimeout: clientCa === null ? SESSION_SECONDS : SESSION_WITH_CERTIFICATE_SECONDS,
     ...(clientCa === null ? {} : { ca: clientCa }),

@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from "node:tls";
 import t from "tap";
 import { readConfig } from "../../src/config/read-config.js";
 import { GatewayProcess } from "../../src/process/gateway-process.js";
+import { TicketKeys } from "../../src/server/ticket-keys.js";
 import { openTls } from "../../src/server/tls.js";
 import { CertificateWatch } from "../../src/telemetry/certificate-watch.js";
 import { createLog, type Logger } from "../../src/telemetry/log.js";
@@ -41,7 +42,7 @@ async function open(t: Teardown, certificates: object, log: Logger = createLog("
       clientCertificate: "required",
     },
     headerTimeoutMs: 60_000,
-    ticketKeys: Buffer.alloc(48, 1),
+    ticketKeys: new TicketKeys(),
     stats: new ListenerStats(),
     log,
   });
