@@ -3,9 +3,10 @@ import type { OssCredentials } from "../core/secret.js";
 import { decodePath, splitTarget } from "../core/target.js";
 import type { CompiledBucket } from "../route/compiled-route.js";
 import { parseQuery } from "../signing/canonical.js";
-import { classify } from "../signing/classify.js";
-import { explainMismatch } from "../signing/mismatch.js";
+import { classify, isOssAuthorization } from "../signing/classify.js";
+import { explainMismatch, flawedSignature } from "../signing/mismatch.js";
 import type { Mismatch } from "../signing/mismatch-causes.js";
+import { hopMarks, missingParts } from "../signing/mismatch-suspects.js";
 import { type Reading, type StatedSignature, statedSignature } from "../signing/signed-text.js";
 import { parseHttpDateMs } from "../signing/time.js";
 import { repeatedLinesOf, writeSeldom } from "../telemetry/error-lines.js";
@@ -28,19 +29,38 @@ export function explainRefusal(ctx: RequestContext, status: number, error: OssEr
     isSigned: signatureClass !== "anonymous",
     accessKeyId: stated?.accessKeyId ?? "",
     hasSecurityToken: stated?.hasSecurityToken ?? false,
+    hasOtherLogin: hasOtherLogin(sent.headers),
   });
   if (answered === null) return;
-  const mismatch = answered === "signature-mismatch" && stated !== null ? compare(ctx, error, stated, sent) : null;
+  const mismatch = stated === null ? null : mismatchOf(ctx, { answered, error, stated, sent });
   const cause = mismatch?.cause ?? answered;
   if (ctx.errorCode === null) ctx.errorDetail = detailOf(error, cause, mismatch);
-  tell(ctx, { error, cause, mismatch, headers });
+  const missing = cause === "signature-incomplete" ? missingParts(sent, signatureClass) : [];
+  tell(ctx, { error, cause, mismatch, headers, missing, hops: hopMarks(ctx.req.rawHeaders) });
+}
+
+function hasOtherLogin(headers: HeaderList): boolean {
+  const authorization = headerValue(headers, "authorization");
+  return authorization !== undefined && !isOssAuthorization(authorization);
+}
+
+interface Answered {
+  readonly answered: RefusalCause;
+  readonly error: OssError;
+  readonly stated: StatedSignature;
+  readonly sent: Reading;
+}
+
+function mismatchOf(ctx: RequestContext, { answered, error, stated, sent }: Answered): Mismatch | null {
+  if (answered === "signature-incomplete") return flawedSignature(stated);
+  return answered === "signature-mismatch" ? compare(ctx, error, stated, sent) : null;
 }
 
 const NO_DOCUMENT: OssError = { code: "Forbidden", message: "", elements: new Map() };
 
 /** A HEAD was refused, and nothing says why; OSS says it in a header. */
 export function tellNothingSaid(ctx: RequestContext, headers: HeaderList): void {
-  tell(ctx, { error: NO_DOCUMENT, cause: "no-document", mismatch: null, headers });
+  tell(ctx, { error: NO_DOCUMENT, cause: "no-document", mismatch: null, headers, missing: [], hops: [] });
 }
 
 function sentReading(ctx: RequestContext): Reading {
@@ -79,10 +99,11 @@ function compare(ctx: RequestContext, error: OssError, stated: StatedSignature, 
         query: parseQuery(ctx.rawQuery),
         headers: ctx.req.rawHeaders,
       };
-  return explainMismatch({
+  const mismatch = explainMismatch({
     oss: {
       stringToSign: error.elements.get("StringToSign") ?? "",
       canonicalRequest: error.elements.get("CanonicalRequest") ?? null,
+      signatureProvided: error.elements.get("SignatureProvided") ?? null,
     },
     stated,
     received,
@@ -91,6 +112,9 @@ function compare(ctx: RequestContext, error: OssError, stated: StatedSignature, 
     hosts: (ctx.bucket as CompiledBucket).ownHosts,
     credentials: credentialsOf(ctx, stated.accessKeyId),
   });
+  // Nobody stands before what the gateway signs itself.
+  if (isOwn && mismatch.cause === "changed-before-or-wrong-secret") return { ...mismatch, cause: "wrong-secret" };
+  return mismatch;
 }
 
 /** The pair with this id, if it is one of the gateway's own. */
@@ -105,6 +129,8 @@ interface Refusal {
   readonly cause: RefusalCause;
   readonly mismatch: Mismatch | null;
   readonly headers: HeaderList;
+  readonly missing: readonly string[];
+  readonly hops: readonly string[];
 }
 
 /** For the access log: `OSS: SignatureDoesNotMatch, likely cause: content-type-added (content-type)`. */
@@ -114,7 +140,12 @@ function detailOf({ code }: OssError, cause: RefusalCause, mismatch: Mismatch | 
   return `OSS: ${code}, ${likely}: ${cause}${name}`.slice(0, MAX_DETAIL);
 }
 
-function tell(ctx: RequestContext, { error, cause, mismatch, headers }: Refusal): void {
+function aboutOf(mismatch: Mismatch | null, missing: readonly string[]): string | undefined {
+  const names = mismatch === null ? missing : mismatch.name === null ? mismatch.suspects : [mismatch.name];
+  return names.length === 0 ? undefined : names.join(", ").slice(0, MAX_DETAIL);
+}
+
+function tell(ctx: RequestContext, { error, cause, mismatch, headers, missing, hops }: Refusal): void {
   const { log } = ctx.gateway;
   const { route } = ctx.routeStats;
   const fields = (): Record<string, unknown> => {
@@ -127,7 +158,7 @@ function tell(ctx: RequestContext, { error, cause, mismatch, headers }: Refusal)
       ossRequestId: ctx.ossRequestId ?? error.elements.get("RequestId"),
       ec: ctx.ossEc ?? error.elements.get("EC"),
       cause,
-      about: mismatch?.name?.slice(0, MAX_DETAIL) ?? undefined,
+      about: aboutOf(mismatch, missing),
       certainty: mismatch === null || mismatch.isProven ? "proven" : "likely",
       next: nextOfRefusal({
         cause,
@@ -135,6 +166,8 @@ function tell(ctx: RequestContext, { error, cause, mismatch, headers }: Refusal)
         isOwnSignature: ctx.signedDraft !== null,
         endpoint: error.elements.get("Endpoint")?.slice(0, MAX_DETAIL) ?? null,
         skewSeconds: dateMs === null ? null : Math.round((dateMs - Date.now()) / 1_000),
+        missing,
+        hops,
       }),
     };
   };

@@ -14,6 +14,7 @@ export const REFUSAL_CAUSES = [
   "security-token-invalid",
   "security-token-expired",
   "signature-incomplete",
+  "other-login",
   "two-signatures",
   "bucket-private",
   "not-permitted",
@@ -36,6 +37,8 @@ export interface RefusedRequest {
   readonly isSigned: boolean;
   readonly accessKeyId: string;
   readonly hasSecurityToken: boolean;
+  /** Its `Authorization` is none of OSS's: a website's login, `Basic` or `Bearer`. Absent: not so. */
+  readonly hasOtherLogin?: boolean;
 }
 
 const BY_CODE: Readonly<Record<string, RefusalCause>> = {
@@ -67,27 +70,35 @@ export function causeOfAnswer(status: number, error: OssError, request: RefusedR
     return request.hasSecurityToken ? "security-token-invalid" : "security-token-missing";
   }
   if (family === "AccessDenied") return causeOfDenial(error, request);
-  if (family === "InvalidArgument") return causeOfArgument(error);
+  if (family === "InvalidArgument") return causeOfArgument(error, request);
   return status === 403 ? "other" : null;
 }
 
-function causeOfDenial({ message, elements }: OssError, { isSigned }: RefusedRequest): RefusalCause {
+function causeOfDenial(
+  { message, elements }: OssError,
+  { isSigned, hasOtherLogin = false }: RefusedRequest,
+): RefusalCause {
   if (elements.has("Endpoint")) return "other-region";
   if (/referer policy/i.test(message)) return "referer-denied";
   if (/has expired/i.test(message)) return "expired";
   if (/not valid yet/i.test(message)) return "not-yet-valid";
   if (/valid Date\b/i.test(message)) return "date-missing";
   if (/signature in the URL|query string authentication|invalid date/i.test(message)) return "signature-incomplete";
+  if (hasOtherLogin && !isSigned) return "other-login";
   return isSigned ? "not-permitted" : "bucket-private";
 }
 
 /** 400: the form of a signature (oss-semantics §2.4). */
-function causeOfArgument({ message, elements }: OssError): RefusalCause | null {
+function causeOfArgument(
+  { message, elements }: OssError,
+  { isSigned, hasOtherLogin = false }: RefusedRequest,
+): RefusalCause | null {
   if (/signing (?:region|product)/i.test(message)) return "region-mismatch";
   if (/signing date/i.test(message)) return "date-changed";
   if (/only one way of authentication|URL, not both/i.test(message)) return "two-signatures";
   const isOfSignature = elements.get("ArgumentName") === "Authorization" || /authorization header/i.test(message);
-  return isOfSignature ? "signature-incomplete" : null;
+  if (!isOfSignature) return null;
+  return hasOtherLogin && !isSigned ? "other-login" : "signature-incomplete";
 }
 
 /** What the sentence of a cause is made of. */
@@ -100,6 +111,10 @@ export interface RefusalFacts {
   readonly endpoint: string | null;
   /** OSS's clock less the gateway's in seconds; `null`: not told. */
   readonly skewSeconds: number | null;
+  /** Of a signature in a URL: the parameters that it lacks. Absent: none. */
+  readonly missing?: readonly string[];
+  /** Headers by which the request tells that it came through a proxy or a CDN. Absent: none. */
+  readonly hops?: readonly string[];
 }
 
 const WHERE: Readonly<Record<Place, string>> = {
@@ -144,9 +159,16 @@ export function nextOfRefusal(facts: RefusalFacts): string {
       return isOwnSignature
         ? "The signature names another region than the bucket's: set the bucket's region."
         : "The client signed for another region than the bucket's: set the bucket's region in the client.";
+    case "signature-cut":
+      return `What stands in the signature's place is none (${mismatch?.name ?? "it is cut"}): look for what cuts or rewrites URLs and Authorization ${where}.`;
+    case "signature-changed":
+      return `OSS got another signature than was sent from here: look for what rewrites URLs and Authorization ${WHERE.behind}.`;
     case "wrong-secret":
-    case "signature-mismatch":
       return nextOfSecret(facts);
+    case "changed-before-or-wrong-secret":
+      return nextOfUndecided(facts);
+    case "signature-mismatch":
+      return "There were too many in this second to compare each: look for another line of this route that names the cause.";
     case "wrong-key-id":
       return `OSS does not know this access key id, or it is disabled: replace the ${isOwnSignature ? "gateway's credentials" : "client's key"}.`;
     case "expired":
@@ -164,7 +186,9 @@ export function nextOfRefusal(facts: RefusalFacts): string {
     case "security-token-expired":
       return `The temporary key has expired: ${isOwnSignature ? "look at the gateway's credentials source" : "let the client fetch a new one in time"}.`;
     case "signature-incomplete":
-      return "The signature lacks a part, or cannot be read: look for what shortens URLs or rewrites Authorization.";
+      return nextOfIncomplete(facts.missing ?? []);
+    case "other-login":
+      return "Authorization holds a website's login (Basic, Bearer), which OSS takes for a signature: serve OSS under a host name to which browsers send none, or let the gateway check it (allow.basic, allow.forwardAuth) or sign (auth: sign).";
     case "two-signatures":
       return "The request is signed in its URL and in its headers: send one of the two; a browser's Authorization of another login counts too.";
     case "bucket-private":
@@ -194,12 +218,25 @@ export function nextOfRefusal(facts: RefusalFacts): string {
   }
 }
 
-function nextOfSecret({ mismatch, isOwnSignature }: RefusalFacts): string {
+function nextOfSecret({ isOwnSignature }: RefusalFacts): string {
   if (isOwnSignature) return "OSS has another secret for the gateway's key: replace the credentials as a pair.";
-  if (mismatch?.isProven === true) {
-    return "The signature is right by the secret that the gateway knows, and OSS has another: the pair was rotated or mistyped here and at the client.";
+  return "The signature is right by the secret that the gateway knows, and OSS has another: the pair was rotated or mistyped here and at the client.";
+}
+
+/** OSS's text, the one that was sent and the one that arrived are the same: only the signature belongs to none of them. */
+function nextOfUndecided({ mismatch, hops = [] }: RefusalFacts): string {
+  const { suspects = [] } = mismatch ?? {};
+  const signed =
+    suspects.length === 0 ? "" : ` Signed besides method, path and date, and so suspect: ${suspects.join(", ")}.`;
+  const came = hops.length === 0 ? "" : ` It came through a proxy or CDN, as ${hops.join(", ")} tells.`;
+  return `OSS signed what arrived here, so that either something before this gateway changed the request, or the client's secret is wrong: send the same request to OSS directly, which tells the two apart.${signed}${came}`;
+}
+
+function nextOfIncomplete(missing: readonly string[]): string {
+  if (missing.length === 0) {
+    return "The signature lacks a part, or cannot be read: look for what shortens URLs or rewrites Authorization.";
   }
-  return "OSS signed the same text as it arrived here: check the client's secret first, then what changes the request before it arrives.";
+  return `The URL has parts of a signature and lacks ${missing.join(", ")}: look for what shortens URLs; if it was never meant as one, the page's own parameter has a name of OSS's and must not come here.`;
 }
 
 /** Who is wrong shows in the gateway's own clock. */

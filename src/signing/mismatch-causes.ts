@@ -14,7 +14,10 @@ export const MISMATCH_CAUSES = [
   "plus-as-space",
   "query-changed",
   "region-mismatch",
+  "signature-cut",
+  "signature-changed",
   "wrong-secret",
+  "changed-before-or-wrong-secret",
 ] as const;
 
 export type MismatchCause = (typeof MISMATCH_CAUSES)[number];
@@ -27,6 +30,8 @@ export interface Mismatch {
   /** The header or the parameter that it is about, `HEAD` of `HEAD became GET`; `null`: none. */
   readonly name: string | null;
   readonly place: Place;
+  /** Of `changed-before-or-wrong-secret`: what is signed besides method, path and date, `?` before parameters; else none. */
+  readonly suspects: readonly string[];
   /** Two texts differ, or the secret is known and the signature agrees with what was concluded. Otherwise it is likely. */
   readonly isProven: boolean;
 }

@@ -87,10 +87,13 @@ function headers({ reading, stated }: GuessInput): readonly Guess[] {
     if ((name.startsWith("x-oss-") && !OF_THE_SIGNATURE.has(name)) || name === "content-md5") names.add(name);
   }
   const isUrl = stated.signatureClass.endsWith("-url");
+  // What describes a body or an object to be stored has nothing to do with a request that has none.
+  const isOdd = (name: string): boolean =>
+    isRead(reading.method) && (isUrl || name === "content-md5" || name.startsWith("x-oss-meta-"));
   return [...names].map((name) => ({
     mismatch: { cause: "header-added-by-hop", name },
     reading: withHeaders(reading, { [name]: null }),
-    isTelling: OFTEN_ADDED.has(name) || (isUrl && isRead(reading.method)),
+    isTelling: OFTEN_ADDED.has(name) || isOdd(name),
   }));
 }
 

@@ -1,8 +1,9 @@
-import { type HeaderList, headerValue } from "../core/headers.js";
 import type { OssCredentials } from "../core/secret.js";
 import { signaturesEqual } from "./canonical.js";
 import type { Mismatch, MismatchCause, Place } from "./mismatch-causes.js";
 import { mutationsOf } from "./mismatch-guesses.js";
+import { hopMarks, signedParts } from "./mismatch-suspects.js";
+import { signatureFlaw } from "./signature-form.js";
 import { type Reading, type StatedSignature, signatureOf, signedText, stringToSign } from "./signed-text.js";
 import { type Difference, decodedResource, diffSignedTexts, textChange } from "./string-to-sign-diff.js";
 
@@ -12,6 +13,8 @@ export interface OssText {
   readonly stringToSign: string;
   /** Of V4; `null`: the answer had none. */
   readonly canonicalRequest: string | null;
+  /** The signature that it got; absent or `null`: the answer did not say. */
+  readonly signatureProvided?: string | null;
 }
 
 export interface MismatchInput {
@@ -30,12 +33,15 @@ export interface MismatchInput {
 }
 
 /**
- * Says why OSS answered SignatureDoesNotMatch, from what OSS signed itself (oss-semantics §2.7, §7.2). Where OSS's text
- * is another than that of the request as it left the gateway, somebody behind the gateway changed it. Where all texts
- * agree, it is the client's signature that is of another request: which, can be proven with the secret alone, and is
- * guessed from marks of the request otherwise.
+ * Says why OSS answered SignatureDoesNotMatch, from what OSS signed itself (oss-semantics §2.7, §7.2). A text that has not
+ * the form of a signature is none, whatever was signed. Where OSS's text is another than that of the request as it left
+ * the gateway, somebody behind the gateway changed it. Where all texts agree, it is the client's signature that is of
+ * another request, or made with another secret: which, can be proven with the secret alone. Without it marks of the
+ * request make some changes likely; where it has none, nobody can tell a change on the way here from a wrong secret.
  */
 export function explainMismatch(input: MismatchInput): Mismatch {
+  const flawed = flawedSignature(input.stated);
+  if (flawed !== null) return flawed;
   const { oss, stated, received, sent } = input;
   const { signatureClass } = stated;
   const differences = (before: string, after: string, { bucket, key }: Reading) =>
@@ -46,13 +52,33 @@ export function explainMismatch(input: MismatchInput): Mismatch {
     return named(firstOf(differences(sentText, ossText, sent)), stated, "behind");
   }
   if (isOtherScope(oss, sentText, stated)) {
-    return { cause: ossText === null ? "key-changed" : "region-mismatch", name: null, place: "behind", isProven: true };
+    return found(ossText === null ? "key-changed" : "region-mismatch", { place: "behind", isProven: true });
+  }
+  const provided = oss.signatureProvided?.trim() ?? stated.signature;
+  if (provided !== stated.signature) {
+    const cut = flawedSignature({ ...stated, signature: provided });
+    return { ...(cut ?? found("signature-changed", { place: "behind", isProven: true })), place: "behind" };
   }
   const receivedText = signedText(received, stated);
   if (receivedText !== sentText) {
     return named(firstOf(differences(receivedText, sentText, received)), stated, "gateway");
   }
   return explainAsSigned(input, receivedText);
+}
+
+/** The cause that needs no comparison: the text is cut, or written otherwise, so that it is no signature; `null`: it is one. */
+export function flawedSignature(stated: StatedSignature): Mismatch | null {
+  const flaw = signatureFlaw(stated);
+  if (flaw === null) return null;
+  if (flaw.isPlusAsSpace) return found("plus-as-space", { name: "the signature", place: "before", isProven: true });
+  return found("signature-cut", { name: flaw.inWords, place: "before", isProven: true });
+}
+
+function found(
+  cause: MismatchCause,
+  rest: Pick<Mismatch, "place" | "isProven"> & Partial<Pick<Mismatch, "name" | "suspects">>,
+): Mismatch {
+  return { cause, name: null, suspects: [], ...rest };
 }
 
 /** Whether V4's date, region or hash are others, although the canonical request is the same or was not told. */
@@ -62,26 +88,32 @@ function isOtherScope({ stringToSign: ofOss }: OssText, sentText: string, stated
 
 function explainAsSigned(input: MismatchInput, receivedText: string): Mismatch {
   const { stated, received, credentials, rawPath, hosts } = input;
-  const guesses = mutationsOf({ reading: received, stated, rawPath, hosts, hasHop: tellsOfHop(received.headers) });
+  const hasHop = hopMarks(received.headers).length > 0;
+  const guesses = mutationsOf({ reading: received, stated, rawPath, hosts, hasHop });
+  const suspects = signedParts(received, stated);
+  const undecided = found("changed-before-or-wrong-secret", { place: "before", isProven: false, suspects });
   if (credentials === null) {
     const likely = guesses.find(({ isTelling }) => isTelling);
-    if (likely !== undefined) return { ...likely.mismatch, place: "before", isProven: false };
-    return { cause: "wrong-secret", name: null, place: "before", isProven: false };
+    if (likely !== undefined)
+      return found(likely.mismatch.cause, { ...likely.mismatch, place: "before", isProven: false });
+    return undecided;
   }
   const isSigned = (text: string) => signaturesEqual(signatureOf(text, stated, credentials), stated.signature);
   // Our secret made the signature of exactly this request, and OSS has another one under this id.
-  if (isSigned(receivedText)) return { cause: "wrong-secret", name: null, place: "before", isProven: true };
+  if (isSigned(receivedText)) return found("wrong-secret", { place: "before", isProven: true });
   for (const { mismatch, reading } of guesses) {
-    if (isSigned(signedText(reading, stated))) return { ...mismatch, place: "before", isProven: true };
+    if (isSigned(signedText(reading, stated))) {
+      return found(mismatch.cause, { ...mismatch, place: "before", isProven: true });
+    }
   }
-  return { cause: "wrong-secret", name: null, place: "before", isProven: false };
+  return undecided;
 }
 
 const firstOf = (differences: readonly Difference[]): Difference | null => differences[0] ?? null;
 
 function named(difference: Difference | null, stated: StatedSignature, place: Place): Mismatch {
   const known = difference === null ? { cause: "key-changed" as const, name: null } : causeOf(difference, stated);
-  return { ...known, place, isProven: true };
+  return found(known.cause, { ...known, place, isProven: true });
 }
 
 function causeOf({ part, name, before, after }: Difference, stated: StatedSignature): Pick<Mismatch, "cause" | "name"> {
@@ -125,24 +157,3 @@ function resourceCause(before: string, after: string, { signatureClass }: Stated
 }
 
 const bucketOf = (resource: string): string => resource.split("/", 2)[1] ?? "";
-
-/** Headers that a hop writes: somebody stood between the client and whoever reads this. */
-const OF_HOPS: readonly string[] = [
-  "via",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-  "x-client-ip",
-  "ali-cdn-real-ip",
-  "eagleeye-traceid",
-  "cdn-loop",
-  "cf-ray",
-  "x-amz-cf-id",
-];
-
-/** Whether the request tells of a proxy, a CDN or a browser extension that it came through. */
-export function tellsOfHop(headers: HeaderList): boolean {
-  return OF_HOPS.some((name) => headerValue(headers, name) !== undefined);
-}

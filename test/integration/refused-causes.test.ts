@@ -202,6 +202,74 @@ const BAD_HOPS: readonly BadHop[] = [
   },
 ];
 
+interface HopBefore {
+  readonly title: string;
+  readonly change: Change;
+  readonly call?: "put";
+  readonly cause: string;
+  readonly about?: RegExp;
+  readonly certainty?: "proven";
+  readonly next?: RegExp;
+}
+
+const UNDECIDED = "changed-before-or-wrong-secret";
+
+/** The usual place of a bad hop, where nobody but the client knows the secret. */
+const HOPS_BEFORE: readonly HopBefore[] = [
+  {
+    title: "adds x-oss-meta to an upload",
+    change: (sent) => void sent.headers.push("x-oss-meta-hop", "1"),
+    call: "put",
+    cause: UNDECIDED,
+    about: /x-oss-meta-hop/,
+    next: /suspect: .*x-oss-meta-hop/,
+  },
+  {
+    title: "adds x-oss-meta to a download",
+    change: (sent) => void sent.headers.push("x-oss-meta-hop", "1"),
+    cause: "header-added-by-hop",
+    about: /^x-oss-meta-hop$/,
+  },
+  {
+    title: "writes another Content-Type, and says that it was there",
+    change: (sent) => {
+      sent.headers = [...without(sent.headers, "content-type"), "Content-Type", "text/html", "Via", "1.1 hop"];
+    },
+    call: "put",
+    cause: UNDECIDED,
+    about: /content-type/,
+    next: /proxy or CDN, as via tells\.$/,
+  },
+  {
+    title: "writes a Content-MD5 of its own into uploads",
+    change: (sent) => {
+      sent.headers = [...without(sent.headers, "content-md5"), "Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg=="];
+    },
+    call: "put",
+    cause: UNDECIDED,
+    about: /content-md5/,
+  },
+  {
+    title: "adds a sub-resource",
+    change: (sent) => {
+      sent.path = `${sent.path}?acl`;
+    },
+    cause: UNDECIDED,
+    about: /\?acl/,
+  },
+  {
+    title: "cuts the signature",
+    change: (sent) => {
+      const at = sent.headers.findIndex((name) => name.toLowerCase() === "authorization") + 1;
+      sent.headers[at] = (sent.headers[at] ?? "").slice(0, -3);
+    },
+    cause: "signature-cut",
+    about: /^(25 of 28|61 of 64) characters$/,
+    certainty: "proven",
+    next: /between the client and this gateway/,
+  },
+];
+
 for (const { version, authorizationV4 } of VERSIONS) {
   for (const { title, change, cause, causeBehind = cause, about, key = "here.txt", call } of BAD_HOPS) {
     t.test(
@@ -238,19 +306,39 @@ for (const { version, authorizationV4 } of VERSIONS) {
     );
   }
 
+  for (const { title, change, call, cause, about, certainty = "likely", next } of HOPS_BEFORE) {
+    t.test(`${version}: a hop before the gateway that ${title}, and the gateway holds no key`, async (t) => {
+      const { gateway, refused } = await startWorld(t);
+      const endpoint = await startHop(t, gateway.port, change);
+      const client = ossClient(t, { endpoint, authorizationV4, bucket: BUCKET });
+      const called = call === "put" ? client.put("here.txt", Buffer.from("x")) : client.get("here.txt");
+      t.match(await errorOf(called), { status: 403 });
+      const line = await refused();
+      t.equal(line.cause, cause);
+      t.equal(line.certainty, certainty);
+      if (about !== undefined) t.match(line.about, about);
+      if (next !== undefined) t.match(line.next, next);
+      t.notMatch(JSON.stringify(line), KEYS.accessKeySecret);
+    });
+  }
+
   t.test(
     `${version}: a wrong secret is likely where nothing else differs, and proven where the gateway has it too`,
     async (t) => {
       const { gateway, refused } = await startWorld(t);
       const client = ossClient(t, { endpoint: gateway.url, authorizationV4, accessKeySecret: "wrong" });
       t.match(await errorOf(client.get("here.txt")), { code: "SignatureDoesNotMatch" });
-      t.match(await refused(), { cause: "wrong-secret", certainty: "likely" });
+      const line = await refused();
+      t.equal(line.cause, "changed-before-or-wrong-secret");
+      t.match(line, { certainty: "likely", next: /directly/ });
 
       const own = await startWorld(t, { knowsSecret: true });
       own.emulator.addCredentials({ accessKeyId: KEYS.accessKeyId, accessKeySecret: new Secret("rotated at OSS") });
       const good = ossClient(t, { endpoint: own.gateway.url, authorizationV4 });
       t.match(await errorOf(good.get("here.txt")), { code: "SignatureDoesNotMatch" });
-      t.match(await own.refused(), { cause: "wrong-secret", certainty: "proven", next: /rotated or mistyped/ });
+      const proven = await own.refused();
+      t.equal(proven.cause, "wrong-secret");
+      t.match(proven, { certainty: "proven", next: /rotated or mistyped/ });
     },
   );
 
@@ -285,7 +373,33 @@ t.test("the client gets OSS's answer byte for byte, and the access log a few wor
   t.match(text, /<Code>SignatureDoesNotMatch<\/Code>.*<StringToSign>GET/s);
   t.equal(text, asked);
   const entry: AccessEntry = await gateway.logged(({ status }) => status === 403);
-  t.match(entry, { detail: /^OSS: SignatureDoesNotMatch, likely cause: wrong-secret/, error: undefined });
+  t.match(entry, {
+    detail: /^OSS: SignatureDoesNotMatch, likely cause: changed-before-or-wrong-secret$/,
+    error: undefined,
+  });
+});
+
+t.test("a website's login, and what is left of a signed URL, are no broken signatures", async (t) => {
+  const cases: readonly (readonly [target: string, headers: readonly string[], cause: string, about?: string])[] = [
+    ["", ["Authorization", `Basic ${Buffer.from("alice:secret").toString("base64")}`], "other-login"],
+    ["", ["Authorization", "Bearer abc.def"], "other-login"],
+    ["", ["Authorization", "OSS nothing"], "signature-incomplete"],
+    ["?Signature=abc", [], "signature-incomplete", "OSSAccessKeyId, Expires"],
+    ["?OSSAccessKeyId=abc&Expires=2000000000", [], "signature-incomplete", "Signature"],
+  ];
+  for (const [target, headers, cause, about] of cases) {
+    const { gateway, refused } = await startWorld(t);
+    const answer = await answerTo(
+      gateway.port,
+      head("GET", `/${BUCKET}/here.txt${target}`, ["Host", "127.0.0.1", ...headers]),
+    );
+    t.match(String(answer.status), /^40[03]$/);
+    const line = await refused();
+    t.equal(line.cause, cause, `${target} ${headers}`);
+    t.equal(line.about, about);
+    t.notMatch(JSON.stringify(line), /alice|YWxpY2U|abc/);
+    if (about !== undefined) t.match(line.next, about);
+  }
 });
 
 t.test("a refusal that repeats is one line a minute, and the next one says how many there were", async (t) => {

@@ -3,9 +3,10 @@ import { type OssCredentials, Secret } from "../../../src/core/secret.js";
 import { encodePath } from "../../../src/core/target.js";
 import { parseQuery } from "../../../src/signing/canonical.js";
 import { classify } from "../../../src/signing/classify.js";
-import { explainMismatch, type OssText } from "../../../src/signing/mismatch.js";
+import { explainMismatch, flawedSignature, type OssText } from "../../../src/signing/mismatch.js";
 import { MISMATCH_CAUSES, type Mismatch, type MismatchCause } from "../../../src/signing/mismatch-causes.js";
-import { type Reading, statedSignature, withHeaders } from "../../../src/signing/signed-text.js";
+import { signedParts } from "../../../src/signing/mismatch-suspects.js";
+import { type Reading, type StatedSignature, statedSignature, withHeaders } from "../../../src/signing/signed-text.js";
 import type { SignatureClass } from "../../../src/signing/types.js";
 import { verifyRequest } from "../../../src/signing/verify.js";
 import { contextOf, readVectors, requestOf, type Vector } from "./vectors.js";
@@ -265,13 +266,13 @@ t.test("with another secret nothing is proven, and a request without marks is no
     const oss = ossText(vector, reading, "another-secret") as OssText;
     const journey = { vector, oss, received: reading, sent: reading };
     const unknown = explain({ ...journey, secret: "a-third-secret" });
-    t.match(unknown, { cause: "wrong-secret", isProven: false }, vector.name);
+    t.equal(unknown.cause, "changed-before-or-wrong-secret", vector.name);
+    t.equal(unknown.isProven, false, vector.name);
     // What the gateway knows made this very signature: OSS has another secret.
-    t.match(
-      explain({ ...journey, secret: vector.accessKeySecret }),
-      { cause: "wrong-secret", isProven: true },
-      vector.name,
-    );
+    const rotated = explain({ ...journey, secret: vector.accessKeySecret });
+    t.equal(rotated.cause, "wrong-secret", vector.name);
+    t.equal(rotated.isProven, true, vector.name);
+    t.same(rotated.suspects, [], vector.name);
     t.equal(explain(journey).isProven, false, vector.name);
   }
 });
@@ -286,25 +287,33 @@ t.test("without the secret, marks of the request tell what is likely", async (t)
   };
   const same = (reading: Reading): Reading => reading;
   const cases: readonly (readonly [MismatchCause, Mismatch])[] = [
-    ["wrong-secret", likely("gen-v1-url-plain-get", same)],
-    ["wrong-secret", likely("gen-v1-header-plain-get", same)],
+    ["changed-before-or-wrong-secret", likely("gen-v1-url-plain-get", same)],
+    ["changed-before-or-wrong-secret", likely("gen-v1-header-plain-get", same)],
     ["content-type-added", likely("gen-v1-url-plain-get", (r) => withHeaders(r, { "content-type": "text/plain" }))],
     [
       "content-type-added",
       likely("gen-v1-header-plain-get", (r) => withHeaders(r, { "content-type": "text/plain", via: "1.1 cache" })),
     ],
+    ["header-added-by-hop", likely("gen-v1-header-plain-get", (r) => withHeaders(r, { "x-oss-meta-hop": "1" }))],
+    ["header-added-by-hop", likely("gen-v4-header-plain-get", (r) => withHeaders(r, { "content-md5": "1B2M" }))],
     // An SDK may sign a type with a read.
-    ["wrong-secret", likely("gen-v1-header-plain-get", (r) => withHeaders(r, { "content-type": "text/plain" }))],
+    [
+      "changed-before-or-wrong-secret",
+      likely("gen-v1-header-plain-get", (r) => withHeaders(r, { "content-type": "text/plain" })),
+    ],
     [
       "header-added-by-hop",
       likely("gen-v4-header-plain-get", (r) => withHeaders(r, { "x-oss-range-behavior": "standard" })),
     ],
     ["key-encoded-twice", likely("gen-v1-url-space-key", (r) => ({ ...r, key: encodePath(r.key) }))],
     ["plus-as-space", likely("gen-v1-url-plus-key", same, "/a+b/c+d.txt")],
-    ["wrong-secret", likely("gen-v1-url-plus-key", same, "/a%2Bb/c%2Bd.txt")],
+    ["changed-before-or-wrong-secret", likely("gen-v1-url-plus-key", same, "/a%2Bb/c%2Bd.txt")],
     ["query-changed", likely("gen-v4-url-plain-get", (r) => ({ ...r, query: [...r.query, ["utm_source", "x"]] }))],
   ];
-  for (const [cause, found] of cases) t.match(found, { cause, place: "before", isProven: false });
+  for (const [cause, found] of cases) {
+    t.equal(found.cause, cause);
+    t.match(found, { place: "before", isProven: false });
+  }
 });
 
 t.test(
@@ -336,4 +345,79 @@ t.test("texts that are none are no harm, and every cause is of the closed set", 
       t.ok(MISMATCH_CAUSES.includes(found.cause), found.cause);
     }
   }
+});
+
+t.test("what is no signature is told as such, whatever else differs", async (t) => {
+  const pieces: readonly (readonly [change: (signature: string) => string, cause: MismatchCause])[] = [
+    [(signature) => signature.slice(0, -3), "signature-cut"],
+    [(signature) => `${signature}A`, "signature-cut"],
+    [() => "", "signature-cut"],
+    [(signature) => `-${signature.slice(1)}`, "signature-cut"],
+    [(signature) => signature.toUpperCase().replace(/[G-Z=/+]/g, "A"), "signature-cut"],
+  ];
+  for (const { vector, reading } of samples) {
+    const stated = statedSignature(reading, classOf(reading));
+    if (stated === null) throw new Error(vector.name);
+    t.equal(flawedSignature(stated), null, vector.name);
+    for (const [change, cause] of pieces) {
+      const signature = change(stated.signature);
+      t.match(
+        flawedSignature({ ...stated, signature }),
+        { cause, isProven: true, name: /./ },
+        `${vector.name} ${signature}`,
+      );
+    }
+    if (!stated.signature.includes("+")) continue;
+    const signature = stated.signature.replaceAll("+", " ");
+    t.match(flawedSignature({ ...stated, signature }), { cause: "plus-as-space", isProven: true }, vector.name);
+  }
+});
+
+t.test("a signature that was changed behind the gateway is told by what OSS got", async (t) => {
+  for (const { vector, reading } of samples) {
+    const oss = ossText(vector, reading, "another-secret") as OssText;
+    const stated = statedSignature(reading, classOf(reading));
+    if (stated === null) throw new Error(vector.name);
+    const journey = { vector, received: reading, sent: reading };
+    const other = stated.signature.startsWith("a") ? `b${stated.signature.slice(1)}` : `a${stated.signature.slice(1)}`;
+    for (const [signatureProvided, cause] of [
+      [other, "signature-changed"],
+      [stated.signature.slice(1), "signature-cut"],
+    ] as const) {
+      const found = explain({ ...journey, oss: { ...oss, signatureProvided } });
+      t.match(found, { cause, place: "behind", isProven: true }, vector.name);
+    }
+    const same = explain({ ...journey, oss: { ...oss, signatureProvided: `${stated.signature}\n` } });
+    t.equal(same.place, "before", vector.name);
+  }
+});
+
+t.test("suspects are what is signed and a hop may have touched, by name, and few", async (t) => {
+  const suspectsOf = (name: string, change: (reading: Reading) => Reading): readonly string[] => {
+    const { reading } = samples.find(({ vector }) => vector.name === name) as Sample;
+    const changed = change(reading);
+    return signedParts(changed, statedSignature(changed, classOf(changed)) as StatedSignature);
+  };
+  const more = (reading: Reading): Reading => ({
+    ...withHeaders(reading, {
+      "content-type": "text/plain",
+      "content-md5": "1B2M",
+      "x-oss-meta-secret": "value",
+      host: "h",
+      via: "1.1 x",
+    }),
+    query: [...reading.query, ["acl", null], ["utm", "1"]],
+  });
+  const headers = ["content-type", "content-md5", "x-oss-meta-secret"];
+  const sorted = (names: readonly string[]): readonly string[] => [...names].sort();
+  t.same(sorted(suspectsOf("gen-v1-header-plain-get", more)), sorted([...headers, "?acl"]));
+  t.same(sorted(suspectsOf("gen-v1-url-plain-get", more)), sorted([...headers, "?acl"]));
+  t.same(sorted(suspectsOf("gen-v4-header-plain-get", more)), sorted([...headers, "?acl", "?utm"]));
+  t.same(sorted(suspectsOf("gen-v4-url-plain-get", more)), sorted([...headers, "?acl", "?utm"]));
+  const many = suspectsOf("gen-v4-url-plain-get", (reading) => ({
+    ...reading,
+    query: [...reading.query, ...Array.from({ length: 100 }, (_, i) => [`${i}\n${"x".repeat(500)}`, null] as const)],
+  }));
+  t.equal(many.length, 16);
+  t.ok(many.every((name) => name.length <= 65 && !name.includes("\n")));
 });
