@@ -1,7 +1,7 @@
 import { clientGroup } from "../policy/client-group.js";
 import type { Budget, BudgetSizes, BudgetSpec } from "./budget.js";
 import { type ClientMap, clientMap } from "./client-map.js";
-import { CreditShare } from "./credit-share.js";
+import { CreditShare, type Sharers } from "./credit-share.js";
 import { KeptByKey } from "./kept-by-key.js";
 
 /** What was spent of one budget, to be booked with who holds its pot. */
@@ -9,6 +9,8 @@ export interface Booking {
   readonly line: CreditLine;
   /** A whole number; below 0: given back. */
   readonly count: number;
+  /** What of it no request spent: it pays for credit that grew. */
+  readonly forCredit: number;
 }
 
 /**
@@ -21,6 +23,7 @@ export class CreditHolder {
   readonly #accounts: KeptByKey<BudgetSpec, Account>;
   readonly #clientAccounts: KeptByKey<BudgetSpec, ClientAccounts>;
   readonly #shares = new Set<CreditShare>();
+  readonly #who: Sharers;
   #sharers: number;
   #asked: "no" | "soon" | "now" = "no";
 
@@ -29,7 +32,8 @@ export class CreditHolder {
    * @param onSpent told when something is to be booked: soon, or now since half a credit is spent; then not again until
    * {@link takeBookings}
    */
-  constructor(sharers: number, onSpent: (isUrgent: boolean) => void) {
+  constructor(sharers: number, onSpent: (isUrgent: boolean) => void, who: Sharers = "machines") {
+    this.#who = who;
     this.#sharers = sharers;
     this.#onSpent = onSpent;
     this.#accounts = new KeptByKey((spec) => new Account(this.#shareOf(spec), ""));
@@ -84,8 +88,8 @@ export class CreditHolder {
       if (bookings.length >= maxCount) break;
       if (!line.mayBook(nowMs)) continue;
       this.#dirty.delete(line);
-      const count = line.book();
-      if (count !== 0) bookings.push({ line, count });
+      const booking = line.book();
+      if (booking.count !== 0) bookings.push(booking);
     }
     return bookings;
   }
@@ -108,7 +112,7 @@ export class CreditHolder {
   }
 
   #shareOf(spec: BudgetSpec): CreditShare {
-    const share = new CreditShare(spec, this.#sharers);
+    const share = new CreditShare(spec, this.#sharers, this.#who);
     this.#shares.add(share);
     return share;
   }
@@ -127,10 +131,20 @@ class Account {
   /** What all lines have spent and nobody has paid. */
   unpaid = 0;
   readonly #lines: CreditLine[] = [];
+  #grown: number;
 
   constructor(share: CreditShare, client: string) {
     this.share = share;
     this.client = client;
+    this.#grown = share.grown;
+  }
+
+  /** By what the credit has grown since this was asked last; no more than it is now. */
+  takeGrown(): number {
+    const { grown, credit } = this.share;
+    const since = grown - this.#grown;
+    this.#grown = grown;
+    return Math.min(since, credit);
   }
 
   line(reserve: number, holder: CreditHolder): CreditLine {
@@ -164,6 +178,8 @@ export class CreditLine implements Budget {
   readonly #account: Account;
   readonly #holder: CreditHolder;
   #unbooked = 0;
+  /** Of {@link #unbooked}; see `Booking`. */
+  #forCredit = 0;
   /** Booked, and not answered yet: one booking at a time. */
   #asked = 0;
   readonly #payments: Payment[] = [];
@@ -191,12 +207,14 @@ export class CreditLine implements Budget {
 
   take(count: number, nowMs: number): number {
     const account = this.#account;
+    this.#buyGrown();
     if (account.unpaid + count > this.#limit && !this.#fitsNow(count, nowMs)) return this.#waitMs(count, nowMs);
     this.#spend(count);
     return 0;
   }
 
   takeUpTo(maxCount: number, nowMs: number): number {
+    this.#buyGrown();
     if (!this.#fitsNow(1, nowMs)) return 0;
     const taken = Math.min(maxCount, Math.floor(this.#limit - this.#account.unpaid));
     this.#spend(taken);
@@ -204,6 +222,7 @@ export class CreditLine implements Budget {
   }
 
   charge(count: number, nowMs: number): void {
+    this.#buyGrown();
     this.#account.collectAll(nowMs);
     const { ratePerSecond, credit } = this.share;
     const most = credit + MAX_DEBT_S * ratePerSecond - this.#account.unpaid;
@@ -223,6 +242,13 @@ export class CreditLine implements Budget {
   #fitsNow(count: number, nowMs: number): boolean {
     this.#account.collectAll(nowMs);
     return this.#account.unpaid + count <= this.#limit;
+  }
+
+  #buyGrown(): void {
+    const grown = this.#account.takeGrown();
+    if (grown <= 0) return;
+    this.#forCredit += grown;
+    this.#spend(grown);
   }
 
   #spend(count: number): void {
@@ -273,13 +299,15 @@ export class CreditLine implements Budget {
     return this.#asked === 0 && this.#payments.length < MAX_PAYMENTS && this.#bookAgainAtMs <= nowMs;
   }
 
-  book(): number {
+  book(): Booking {
     const count = this.#unbooked;
+    const forCredit = Math.max(0, Math.min(count, this.#forCredit));
     this.#unbooked = 0;
+    this.#forCredit = 0;
     // What goes back into the pot can be spent here no more, from now on.
     if (count < 0) this.#account.unpaid -= count;
     else this.#asked = count;
-    return count;
+    return { line: this, count, forCredit };
   }
 
   settle(waitMs: number, nowMs: number): void {

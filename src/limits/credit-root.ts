@@ -14,19 +14,28 @@ export interface BookingAsk {
   readonly reserve: number;
   /** A whole number; below 0: given back. */
   readonly count: number;
+  /** What of it no request spent: it pays for credit that grew. Absent: 0. */
+  readonly forCredit?: number;
 }
 
 /** Budgets of a configuration are fewer; those that no configuration has any more go first. */
 const MAX_POTS = 16_384;
 
-/** Holds the pots of budgets that a fixed number of sharers have (see {@link CreditShare}). */
+/** Holds the pots of budgets that workers share (see {@link CreditShare}). */
 export class CreditRoot {
-  readonly #sharers: number;
+  #sharers: number;
   // By `max` the cache would set memory aside for all of them at once.
   readonly #pots = new LRUCache<string, Pots>({ maxSize: MAX_POTS, sizeCalculation: () => 1 });
 
   constructor(sharers: number) {
     this.#sharers = sharers;
+  }
+
+  /** Divides all budgets anew: what was paid and what is owed stays so. */
+  share(sharers: number): void {
+    if (sharers === this.#sharers) return;
+    this.#sharers = sharers;
+    for (const { share } of this.#pots.values()) share.divide(sharers);
   }
 
   /**
@@ -36,7 +45,7 @@ export class CreditRoot {
    */
   book(ask: BookingAsk, nowMs: number): number {
     const { share, potOf } = this.#potsOf(ask);
-    return bookFrom(potOf(ask.client), share, ask, nowMs);
+    return potOf(ask.client).book(share, ask, nowMs);
   }
 
   /** Another size is another budget, so that a new configuration does not mix with the old one. */
@@ -44,8 +53,8 @@ export class CreditRoot {
     const name = `${ask.key} ${ask.ratePerSecond} ${ask.burst} ${ask.leastCredit}`;
     const known = this.#pots.get(name);
     if (known !== undefined) return known;
-    const share = new CreditShare(ask, this.#sharers);
-    const potOf = clientMap(() => new TokenBucket(share.ratePerSecond, share.pot));
+    const share = new CreditShare(ask, this.#sharers, "workers");
+    const potOf = clientMap(() => new Pot(share));
     const made = { share, potOf };
     this.#pots.set(name, made);
     return made;
@@ -55,16 +64,46 @@ export class CreditRoot {
 interface Pots {
   readonly share: CreditShare;
   /** By client, `""` for all. Who is forgotten has a full pot again. */
-  readonly potOf: (client: string) => TokenBucket;
+  readonly potOf: (client: string) => Pot;
 }
 
-function bookFrom(pot: TokenBucket, share: CreditShare, { count, reserve }: BookingAsk, nowMs: number): number {
-  if (count < 0) {
-    pot.giveBack(-count, nowMs);
-    return 0;
+class Pot {
+  readonly #bucket: TokenBucket;
+  /** As the share said when something was booked last. */
+  #sharers: number;
+  #credits: number;
+
+  constructor({ ratePerSecond, pot, sharers, credit }: CreditShare) {
+    this.#bucket = new TokenBucket(ratePerSecond, pot);
+    this.#sharers = sharers;
+    this.#credits = sharers * credit;
   }
-  // A pot that cannot hold what is booked and a reserve serves all alike.
-  if (reserve === 0 || count > share.pot) return pot.charge(count, nowMs);
-  const waitMs = pot.take(count, nowMs, (reserve * share.pot) / share.burst);
-  return waitMs === 0 ? 0 : -waitMs;
+
+  /** See {@link CreditRoot.book}. */
+  book(share: CreditShare, { count, reserve, forCredit = 0 }: BookingAsk, nowMs: number): number {
+    const rest = this.#sharers === share.sharers ? count : count - this.#resize(share, forCredit, nowMs);
+    if (count < 0) {
+      this.#bucket.giveBack(-count, nowMs);
+      return 0;
+    }
+    // A pot that cannot hold what is booked and a reserve serves all alike.
+    if (reserve === 0 || count > share.pot) return this.#bucket.charge(rest, nowMs);
+    const waitMs = this.#bucket.take(rest, nowMs, (reserve * share.pot) / share.burst);
+    return waitMs === 0 ? 0 : -waitMs;
+  }
+
+  /**
+   * What is in a pot that gets smaller pays for credit: for that of those who have more now, and for that of those who
+   * came, where the others' has not become less by as much.
+   * @returns what of `forCredit` is charged
+   */
+  #resize({ ratePerSecond, pot, sharers, credit }: CreditShare, forCredit: number, nowMs: number): number {
+    const credits = sharers * credit;
+    const forNew = sharers > this.#sharers ? Math.max(0, credits - this.#credits) : 0;
+    this.#bucket.charge(forCredit + forNew, nowMs);
+    this.#bucket.retune(ratePerSecond, pot, nowMs);
+    this.#sharers = sharers;
+    this.#credits = credits;
+    return forCredit;
+  }
 }

@@ -1,6 +1,12 @@
 import type { BudgetSpec } from "./budget.js";
 
 /**
+ * Who shares. Workers of a program book within a millisecond or so, their number is known at any moment, and one alone
+ * has all of the burst as credit: nobody else is to be asked. Machines book over a network, with a server that may fail.
+ */
+export type Sharers = "workers" | "machines";
+
+/**
  * A budget that several share: workers of one program, or processes of several machines.
  *
  * Each may spend up to its `credit` without asking, and books what it spent with the one who holds the `pot`, behind
@@ -10,15 +16,18 @@ import type { BudgetSpec } from "./budget.js";
  */
 export class CreditShare {
   readonly key: string;
+  readonly #who: Sharers;
   #ratePerSecond = 0;
   #burst = 0;
   #leastCredit = 0;
   #sharers: number;
-  #credit = 1;
+  #credit = 0;
   #pot = 0;
+  #grown = 0;
 
-  constructor(spec: Omit<BudgetSpec, "reserve">, sharers: number) {
+  constructor(spec: Omit<BudgetSpec, "reserve">, sharers: number, who: Sharers = "machines") {
     this.key = spec.key;
+    this.#who = who;
     this.#sharers = sharers;
     this.resize(spec);
   }
@@ -53,13 +62,28 @@ export class CreditShare {
   divide(sharers: number): void {
     this.#sharers = sharers;
     const least = sharers > 1 ? Math.max(1, Math.ceil(this.leastCredit)) : 0;
-    this.#credit = Math.max(1, least, Math.floor(this.burst / (2 * sharers)));
+    const isAlone = sharers === 1 && this.#who === "workers";
+    const credit = Math.max(1, least, Math.floor(isAlone ? this.burst : this.burst / (2 * sharers)));
+    this.#grown += Math.max(0, credit - this.#credit);
+    this.#credit = credit;
     this.#pot = Math.max(least, this.burst - sharers * this.#credit);
+  }
+
+  get sharers(): number {
+    return this.#sharers;
   }
 
   /** What each may have spent that is not paid yet; a whole number, at least 1. */
   get credit(): number {
     return this.#credit;
+  }
+
+  /**
+   * What the credit has grown by since this is there, each time added up. Where workers share, who has an account buys
+   * that of the pot before it is spent: what others have spent of it would pass a second time.
+   */
+  get grown(): number {
+    return this.#who === "workers" ? this.#grown : 0;
   }
 
   /** What the pot holds at most; 0: what is booked is always paid later. */

@@ -17,6 +17,8 @@ export interface BudgetReply {
   readonly news: readonly SlotNews[];
   /** Whether it answers a report; one that does not brings news alone. */
   readonly isAnswer: boolean;
+  /** How many share from here on; absent: as many as before. */
+  readonly sharers?: number;
 }
 
 /** More in one message would keep the main process from its other workers. */
@@ -29,9 +31,12 @@ export class LeaseHolder {
   /** What was reported and is not answered yet; answers come in order. */
   readonly #open: { readonly bookings: readonly Booking[]; readonly uses: readonly SlotUse[] }[] = [];
 
-  /** @param onChange told when {@link report} is to be called: soon, which is within some 10 ms, or at the end of this turn */
+  /**
+   * @param workers how many share, until another number is told
+   * @param onChange told when {@link report} is to be called: soon, which is within some 10 ms, or at the end of this turn
+   */
   constructor(workers: number, onChange: (isUrgent: boolean) => void) {
-    this.#credit = new CreditHolder(workers, onChange);
+    this.#credit = new CreditHolder(workers, onChange, "workers");
     this.#slots = new SlotHolder(workers, onChange);
   }
 
@@ -68,7 +73,11 @@ export class LeaseHolder {
     return { bookings: bookings.map(askOf), uses };
   }
 
-  take({ waitsMs, news, isAnswer }: BudgetReply, nowMs: number): void {
+  take({ waitsMs, news, isAnswer, sharers }: BudgetReply, nowMs: number): void {
+    if (sharers !== undefined) {
+      this.#credit.share(sharers);
+      this.#slots.share(sharers);
+    }
     const report = isAnswer ? this.#open.shift() : undefined;
     if (report !== undefined) {
       this.#slots.arrived(report.uses);
@@ -78,24 +87,33 @@ export class LeaseHolder {
   }
 }
 
-function askOf({ line: { share, client, reserve }, count }: Booking): BookingAsk {
+function askOf({ line: { share, client, reserve }, count, forCredit }: Booking): BookingAsk {
   const { key, ratePerSecond, burst, leastCredit } = share;
-  return { key, client, ratePerSecond, burst, leastCredit, reserve, count };
+  return { key, client, ratePerSecond, burst, leastCredit, reserve, count, forCredit };
 }
 
 /** The main process's side: the pots of all budgets, and who uses which slots. Pure: messages in, messages out. */
 export class LeaseRoot {
   readonly #credit: CreditRoot;
   readonly #slots = new SlotRoot();
+  #sharers: number;
 
+  /** @param workers how many share, until {@link share} */
   constructor(workers: number) {
     this.#credit = new CreditRoot(workers);
+    this.#sharers = workers;
   }
 
-  /** A worker begins. @returns what it must know, `null` when there is nothing */
-  welcome(worker: number): BudgetReply | null {
-    const news = this.#slots.newsFor(worker);
-    return news.length === 0 ? null : { waitsMs: [], news, isAnswer: false };
+  /** So many share from here on. @returns what all workers must be told */
+  share(workers: number): BudgetReply {
+    this.#sharers = workers;
+    this.#credit.share(workers);
+    return { waitsMs: [], news: [], isAnswer: false, sharers: workers };
+  }
+
+  /** A worker begins. @returns what it must know */
+  welcome(worker: number): BudgetReply {
+    return { waitsMs: [], news: this.#slots.newsFor(worker), isAnswer: false, sharers: this.#sharers };
   }
 
   /** @returns the answer for this worker; what others must know is in {@link takeNews} */

@@ -28,7 +28,7 @@ export interface SlotNews {
  * that too many run for some milliseconds at worst, and hardly more than one a worker.
  */
 export class SlotHolder {
-  readonly #workers: number;
+  #workers: number;
   readonly #onChange: (isUrgent: boolean) => void;
   readonly #sizes = new KeptByKey((count: number): Size => ({ count }));
   readonly #clientSizes = new KeptByKey((count: number): Size => ({ count }));
@@ -39,6 +39,11 @@ export class SlotHolder {
   constructor(workers: number, onChange: (isUrgent: boolean) => void) {
     this.#workers = workers;
     this.#onChange = onChange;
+  }
+
+  /** So many workers share from here on. */
+  share(workers: number): void {
+    this.#workers = workers;
   }
 
   /** A key that is known keeps its count, whatever is asked for. */
@@ -151,6 +156,8 @@ function mayTake(entry: SlotEntry, workers: number): boolean {
 
 /** How many may be taken that the main process does not know of: a part of what is free, for all that is known here. */
 function creditOf({ count, known, others, isHeavy }: SlotEntry, workers: number): number {
+  // Nobody else takes any.
+  if (workers === 1) return Number.POSITIVE_INFINITY;
   const free = isHeavy ? count - known - others : count / 2;
   return Math.max(1, Math.floor(free / workers));
 }

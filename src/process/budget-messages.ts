@@ -9,6 +9,11 @@ export interface MessagePeer {
   once(event: "exit", listener: () => void): unknown;
 }
 
+/** A worker is ready to be told: what was sent before nobody listened to. */
+interface BudgetHello {
+  readonly isNew: true;
+}
+
 /** Other messages may use the same channel. */
 interface BudgetMessage<Body> {
   readonly ossgate: "budgets";
@@ -22,7 +27,7 @@ const SOON_MS = 10;
  * Budgets of a worker of the program. Nothing waits for the main process, which must run {@link BudgetServer}.
  * To be called once in a worker: what it has spent is the worker's.
  * @param main `process` in a worker
- * @param workers as the server was told
+ * @param workers how many share, until the server tells
  */
 export function createLeasedBudgets(main: MessagePeer, workers: number): LastingBudgets {
   let soon: NodeJS.Timeout | null = null;
@@ -35,6 +40,7 @@ export function createLeasedBudgets(main: MessagePeer, workers: number): Lasting
     if (isBudgetMessage<BudgetReply>(message)) holder.take(message.body, performance.now());
   };
   main.on("message", listener);
+  post<BudgetHello>(main, { isNew: true });
   return holder.budgets(() => {
     stopTimers();
     main.off("message", listener);
@@ -55,16 +61,29 @@ export function createLeasedBudgets(main: MessagePeer, workers: number): Lasting
   }
 }
 
-/** Holds the budgets of all workers, in the main process. */
+/**
+ * Holds the budgets of all workers, in the main process. Each that lives has a part of them, one that drains too: so that
+ * together they spend no more than a budget is, whoever begins, ends or is replaced.
+ */
 export class BudgetServer {
   readonly #root: LeaseRoot;
   readonly #workers = new Map<number, MessagePeer>();
   #nextWorker = 1;
   #telling: NodeJS.Immediate | null = null;
+  #wanted: number;
+  #sharers: number;
 
-  /** @param workers how many serve at once; a worker that is gone is replaced within that number */
+  /** @param workers how many are wanted: the place of one that ended is kept for the next */
   constructor(workers: number) {
     this.#root = new LeaseRoot(workers);
+    this.#wanted = workers;
+    this.#sharers = workers;
+  }
+
+  /** So many workers are wanted from here on. */
+  want(workers: number): void {
+    this.#wanted = workers;
+    this.#share();
   }
 
   /**
@@ -75,22 +94,35 @@ export class BudgetServer {
     const id = this.#nextWorker;
     this.#nextWorker += 1;
     const listener = (message: unknown) => {
-      if (!isBudgetMessage<BudgetReport>(message)) return;
-      post<BudgetReply>(worker, this.#root.answer(id, message.body, performance.now()));
-      this.#tellSoon();
+      if (!isBudgetMessage<BudgetReport | BudgetHello>(message)) return;
+      const { body } = message;
+      if ("isNew" in body) post(worker, this.#root.welcome(id));
+      else {
+        post<BudgetReply>(worker, this.#root.answer(id, body, performance.now()));
+        this.#tellSoon();
+      }
     };
     const stop = () => {
       worker.off("message", listener);
       if (!this.#workers.delete(id)) return;
       this.#root.forget(id);
+      this.#share();
       this.#tellSoon();
     };
     this.#workers.set(id, worker);
     worker.on("message", listener);
     worker.once("exit", stop);
-    const welcome = this.#root.welcome(id);
-    if (welcome !== null) post(worker, welcome);
+    this.#share();
     return stop;
+  }
+
+  /** Those who give a part of theirs know it before the one who gets it has begun. */
+  #share(): void {
+    const sharers = Math.max(this.#wanted, this.#workers.size);
+    if (sharers === this.#sharers) return;
+    this.#sharers = sharers;
+    const reply = this.#root.share(sharers);
+    for (const worker of this.#workers.values()) post(worker, reply);
   }
 
   /** Once a turn of the event loop, whatever has come in it. */

@@ -58,9 +58,9 @@ export class Supervisor implements Fleet {
   readonly #sockets: SystemdSockets;
   readonly #manager: ServiceManager;
   #current: ServedConfig;
-  /** How many share budgets; workers of another number were begun with another server. */
+  /** How many workers divide what each counts for itself. */
   #sharers: number;
-  #budgetServer: BudgetServer;
+  readonly #budgetServer: BudgetServer;
   #lastReload: ReloadOutcome | null = null;
   #reloads = { ok: 0, failed: 0 };
   #hasStarted = false;
@@ -295,11 +295,11 @@ export class Supervisor implements Fleet {
     });
   }
 
-  /** Budgets are divided by the number of workers, so that with another number all are replaced. */
+  /** Connections are divided by the number of workers, so that with another number all are replaced. */
   async #resize(count: number): Promise<void> {
     if (count === this.#sharers || this.#isDraining) return;
     this.#sharers = count;
-    this.#budgetServer = new BudgetServer(count);
+    this.#budgetServer.want(count);
     this.#doors.divide(this.#current.config.limits.connections, count);
     const graceMs = this.#current.config.limits.shutdownTimeoutMs;
     const kept = Math.min(count, this.#crew.wanted);

@@ -75,8 +75,7 @@ async function begin({ worker, version: _, workers, ticketKeys, config: message 
     worker,
     generation: message.generation,
     ticketKeys: Buffer.from(ticketKeys),
-    // One alone has all of each budget.
-    ...(workers > 1 ? { budgets: createLeasedBudgets(process, workers) } : {}),
+    budgets: createLeasedBudgets(process, workers),
   });
   await plane.start();
   return new ServingWorker({ plane, stats, log, programLog, accessLog, doors });
