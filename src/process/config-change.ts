@@ -13,6 +13,8 @@ const ABORT_LIMIT_MS = 1_000;
 
 /** What the main process does about the change. */
 export interface Turn {
+  /** This worker is told next. */
+  beforeTold(worker: WorkerHandle): void;
   /** All workers are ready. @returns why nothing is to change all the same; `null`: from here on nothing is taken back */
   begin(): string | null;
   /** All workers serve by the other configuration. */
@@ -53,7 +55,7 @@ export class ConfigChange {
 
   async #tell(config: ConfigMessage, turn: Turn): Promise<readonly string[]> {
     const workers = this.#crew.serving;
-    const answers = await prepareAll(workers, config);
+    const answers = await prepareAll(workers, config, turn);
     const refusal = answers.length > 0 ? null : turn.begin();
     const problems = refusal === null ? answers : [refusal];
     if (problems.length > 0) {
@@ -75,9 +77,14 @@ export class ConfigChange {
   }
 }
 
-async function prepareAll(workers: readonly WorkerHandle[], config: ConfigMessage): Promise<readonly string[]> {
+async function prepareAll(
+  workers: readonly WorkerHandle[],
+  config: ConfigMessage,
+  turn: Turn,
+): Promise<readonly string[]> {
   const answers = await Promise.all(
     workers.map(async (worker) => {
+      turn.beforeTold(worker);
       const problem = await worker.ask((id) => ({ say: "prepare", id, config }), PREPARE_LIMIT_MS);
       // One that died meanwhile is replaced by one of the configuration that is served then.
       return worker.isServing ? problem : null;

@@ -5,7 +5,7 @@ import type { Logger } from "../telemetry/log.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
 import { Condition } from "./condition.js";
-import type { FrontDoors } from "./front-doors.js";
+import type { Handovers } from "./handovers.js";
 import { PROTOCOL, type ToWorker } from "./messages.js";
 import { type EndedWorker, MAX_FAST_DEATHS, Replacements } from "./replacements.js";
 import { SERVING_FLAGS } from "./v8-tuning.js";
@@ -22,7 +22,7 @@ const ENDING = "the gateway is ending";
 
 export interface CrewOptions {
   readonly log: Logger;
-  readonly doors: FrontDoors;
+  readonly handovers: Handovers;
   /** What workers run; absent: worker-main beside this file. */
   readonly program?: string;
   /** Monotonic milliseconds; for tests. */
@@ -175,7 +175,7 @@ export class Crew {
   }
 
   #fork(number: number): WorkerHandle {
-    const { doors, onFork } = this.#options;
+    const { handovers, onFork } = this.#options;
     const worker = new WorkerHandle(
       cluster.fork(),
       number,
@@ -184,12 +184,14 @@ export class Crew {
         onServing: (from) => this.#onServing(from),
         onFailed: (from, problem) => this.#onFailed(from, problem),
         onPatch: (from, patch) => this.#options.onPatch(from, patch),
+        onLoad: () => handovers.changed(),
+        onConnection: (from, door, handle) => handovers.take(from, door, handle),
         onGone: (from, how) => this.#onGone(from, how),
       },
       this.#nowMs(),
     );
     this.#workers.add(worker);
-    doors.add(worker);
+    handovers.add(worker);
     onFork(worker);
     return worker;
   }
@@ -208,7 +210,7 @@ export class Crew {
     worker.state = "serving";
     worker.servingSinceMs = this.#nowMs();
     this.#replacements.served();
-    this.#options.doors.handOut();
+    this.#options.handovers.changed();
     this.#condition.changed();
   }
 
@@ -222,7 +224,7 @@ export class Crew {
   #onGone(worker: WorkerHandle, how: string): void {
     const wasExpected = worker.state === "draining" || this.#isEnding;
     this.#workers.delete(worker);
-    this.#options.doors.remove(worker);
+    this.#options.handovers.remove(worker);
     this.#options.onGone(worker);
     if (!wasExpected) this.#replace(worker, how);
     this.#condition.changed();
@@ -276,6 +278,7 @@ export class Crew {
       return;
     }
     worker.drain(graceMs);
+    this.#options.handovers.changed();
     const timer = setTimeout(() => worker.kill(), graceMs + KILL_AFTER_MS);
     worker.process.once("exit", () => clearTimeout(timer));
     this.#condition.changed();

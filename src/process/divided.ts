@@ -10,14 +10,14 @@ export function partOf(whole: number, processes: number, number: number): number
 }
 
 /**
- * A configuration as one of several processes serves by it: connections, which each counts for itself, are divided. Those
- * to a bucket are rounded up, so that each process has one at least.
+ * A configuration as one of several processes serves by it: connections, which each counts for itself, are divided. Of
+ * those to a bucket each process has one at least.
  */
 export function dividedConfig(config: GatewayConfig, processes: number, number: number): GatewayConfig {
   if (processes === 1) return config;
   const bucketOf = (bucket: BucketConfig): BucketConfig => ({
     ...bucket,
-    connections: Math.ceil(bucket.connections / processes),
+    connections: Math.max(1, partOf(bucket.connections, processes, number)),
   });
   return {
     ...config,

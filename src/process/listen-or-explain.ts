@@ -16,9 +16,18 @@ export async function listenOrExplain<T>(
   try {
     return await listen();
   } catch (cause) {
-    const { code = "", message } = cause as NodeJS.ErrnoException;
-    throw new Error(`${what}: cannot listen on ${shownAddress(address)}: ${LISTEN_HINTS[code] ?? message}`, { cause });
+    throw cannotListen(what, address, cause as NodeJS.ErrnoException);
   }
+}
+
+/** @returns one sentence about an address that cannot be had */
+export function cannotListen(
+  what: string,
+  address: SocketAddress | ListenAddress,
+  cause: NodeJS.ErrnoException,
+): Error {
+  const { code = "", message } = cause;
+  return new Error(`${what}: cannot listen on ${shownAddress(address)}: ${LISTEN_HINTS[code] ?? message}`, { cause });
 }
 
 /** As it stands in the configuration. */

@@ -1,13 +1,14 @@
 import type { AddressInfo } from "node:net";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
+import type { Others } from "./balance.js";
 
 /**
  * What the main process and its workers say to each other. A rolling upgrade brings together a main process of one
  * version and workers of the next: whoever changes a message so that the other side of before misreads it counts this up,
  * and then an upgrade is refused and says to restart.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** A configuration as the main process has read it; each worker compiles the same text. */
 export interface ConfigMessage {
@@ -15,10 +16,9 @@ export interface ConfigMessage {
   readonly file: string;
   /** From 1. */
   readonly generation: number;
-  readonly doors: DoorTable;
 }
 
-/** Where the main process accepts for a configuration: by {@link doorKey}. */
+/** Where connections come in by a configuration: by {@link doorKey}. */
 export type DoorTable = Readonly<Record<string, AddressInfo>>;
 
 export type ToWorker =
@@ -37,8 +37,13 @@ export type ToWorker =
   | { readonly say: "collect"; readonly id: number }
   | { readonly say: "reopen"; readonly id: number }
   | { readonly say: "drain"; readonly graceMs: number }
-  /** With a socket: a connection that came in by this door. */
-  | { readonly say: "connection"; readonly id: number; readonly door: string };
+  /** With a handle, before a start or prepare that needs it: the socket, or one of several, of this {@link doorKey}. */
+  | { readonly say: "door"; readonly door: string }
+  /** With a handle: a connection that came in by this door, from another worker. `isLast`: nobody else has room. */
+  | { readonly say: "connection"; readonly id: number; readonly door: string; readonly isLast: boolean }
+  /** Of a connection that was taken: whether it was in time. Nobody reads it before. */
+  | { readonly say: "yours"; readonly id: number; readonly isYours: boolean }
+  | { readonly say: "others"; readonly others: Others };
 
 export type FromWorker =
   | { readonly say: "hello"; readonly protocol: number }
@@ -54,9 +59,11 @@ export type FromWorker =
       readonly patch: StatsPatch | null;
       readonly report: ProcessReport | null;
     }
-  /** So many connections that were this worker's have ended. */
-  | { readonly say: "left"; readonly count: number }
-  /** Of a connection: whether it is this worker's now. */
+  /** How many connections it has. */
+  | { readonly say: "open"; readonly count: number }
+  /** With a handle: a connection that came in by this door, and is one too many here. */
+  | { readonly say: "connection"; readonly door: string }
+  /** Of a connection: whether it may be this worker's. */
   | { readonly say: "taken"; readonly id: number; readonly isTaken: boolean };
 
 interface Envelope<Body> {

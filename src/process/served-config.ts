@@ -24,8 +24,8 @@ export interface ServedConfig extends ConfigText {
 }
 
 /** What workers are told of it. */
-export function messageOf({ text, file, generation, doors }: ServedConfig): ConfigMessage {
-  return { text, file, generation, doors };
+export function messageOf({ text, file, generation }: ServedConfig): ConfigMessage {
+  return { text, file, generation };
 }
 
 /** How many workers it asks for, on this machine. */

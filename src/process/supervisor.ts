@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import type { GatewayConfig } from "../config/gateway-config.js";
+import type { GatewayConfig, SocketAddress } from "../config/gateway-config.js";
 import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { ReloadOutcome } from "../server/admin-source.js";
@@ -13,8 +13,10 @@ import { BEGIN_LIMIT_MS, ConfigChange } from "./config-change.js";
 import { ControlPlane } from "./control-plane.js";
 import { Crew } from "./crew.js";
 import { doorKey } from "./door-key.js";
+import { refuseExchanged } from "./exchanged-addresses.js";
 import type { Fleet, FleetState } from "./fleet.js";
 import { FrontDoors, type PreparedDoors } from "./front-doors.js";
+import { Handovers } from "./handovers.js";
 import type { ToWorker } from "./messages.js";
 import { OneByOne } from "./one-by-one.js";
 import { type ConfigText, messageOf, readFresh, type ServedConfig, workersOf } from "./served-config.js";
@@ -51,6 +53,7 @@ export class Supervisor implements Fleet {
   readonly #programLog: ProgramLog;
   readonly #receiver = new StatsReceiver(this.stats);
   readonly #doors: FrontDoors;
+  readonly #handovers: Handovers;
   /** So that a reload does not ask anew for credentials that it does not change. */
   readonly #common: Common;
   readonly #crew: Crew;
@@ -90,16 +93,16 @@ export class Supervisor implements Fleet {
     };
     this.#sharers = workersOf(read.config);
     this.#budgetServer = new BudgetServer(this.#sharers);
-    this.#doors = new FrontDoors({
+    this.#doors = new FrontDoors({ systemdSockets: (name) => this.#sockets.find(name) });
+    this.#handovers = new Handovers({
       log: this.log,
-      systemdSockets: (name) => this.#sockets.find(name),
       onRefused: () => {
         this.stats.connectionsRefused += 1;
       },
     });
     this.#crew = new Crew({
       log: this.log,
-      doors: this.#doors,
+      handovers: this.#handovers,
       startMessage: (worker) => this.#startMessage(worker),
       onPatch: (worker, patch) => this.#receiver.apply(worker.id, patch),
       onFork: (worker) => void this.#budgetEnds.set(worker.id, this.#budgetServer.serve(worker.process)),
@@ -135,6 +138,11 @@ export class Supervisor implements Fleet {
     return this.#control.adminAddress;
   }
 
+  get #adminSocket(): SocketAddress | null {
+    const { adminAddress } = this;
+    return adminAddress === null ? null : { host: adminAddress.address, port: adminAddress.port };
+  }
+
   /**
    * Serves; rejects with one sentence when an address cannot be had or workers cannot begin, and then nothing stays.
    * Resolves too when it is stopped meanwhile.
@@ -159,6 +167,7 @@ export class Supervisor implements Fleet {
     this.#manager.stopping(graceMs);
     this.#doors.close();
     await this.#crew.stop(graceMs);
+    this.#handovers.close();
     // What was under way waits for workers only, and they are gone; it closes what it has opened.
     await this.#steps.idle;
     this.#control.stop();
@@ -167,10 +176,10 @@ export class Supervisor implements Fleet {
 
   async #start(): Promise<void> {
     await this.#control.start();
-    const doors = await this.#doors.prepare(this.#current.config.listeners);
+    const doors = this.#doors.prepare(this.#current.config.listeners);
     this.#current = { ...this.#current, doors: doors.table };
-    this.#doors.divide(this.#current.config.limits.connections, this.#sharers);
-    doors.useNew();
+    this.#handovers.divide(this.#current.config.limits.connections, this.#sharers);
+    doors.commit();
     await this.#crew.start(this.#sharers);
     this.#startCredentials(this.#current);
     this.#hasStarted = true;
@@ -186,6 +195,7 @@ export class Supervisor implements Fleet {
   /** Each call asks anew: what happened before it is in its numbers. */
   async collect(): Promise<readonly ProcessReport[]> {
     const answers = await this.#crew.collect(COLLECT_LIMIT_MS);
+    this.#handovers.tell();
     // Without this for a while, systemd restarts the program: the last resort, where what hangs could not be replaced.
     const isAlive = answers.every(({ worker, report }) => report !== null || !worker.isServing);
     if (isAlive && this.#crew.serving.length > 0) this.#manager.alive();
@@ -257,8 +267,9 @@ export class Supervisor implements Fleet {
       const runtime = this.#compile(next.config);
       changes.push({ commit: () => {}, abort: () => runtime.destroy() });
       changes.push(this.#programLog.prepare(next.config.log));
+      refuseExchanged({ ...this.#current, admin: this.#adminSocket }, next.config);
       changes.push(await this.#control.prepare(next.config, runtime));
-      const doors = await this.#doors.prepare(next.config.listeners);
+      const doors = this.#doors.prepare(next.config.listeners);
       changes.push({ commit: () => {}, abort: doors.abort });
       const generation = this.#current.generation + 1;
       const current: ServedConfig = { ...next, generation, runtime, doors: doors.table, loadedAtMs: Date.now() };
@@ -279,14 +290,11 @@ export class Supervisor implements Fleet {
   /** @returns why they cannot; then none has changed anything */
   #tellWorkers(next: ServedConfig, doors: PreparedDoors): Promise<readonly string[]> {
     return this.#change.tell(messageOf(next), {
-      begin: () => {
-        if (this.#isDraining) return ENDING;
-        doors.closeOld();
-        return null;
-      },
+      beforeTold: (worker) => doors.sendNew(worker),
+      begin: () => (this.#isDraining ? ENDING : null),
       end: () => {
-        this.#doors.divide(next.config.limits.connections, this.#sharers);
-        doors.useNew();
+        doors.commit();
+        this.#handovers.divide(next.config.limits.connections, this.#sharers);
         const old = this.#current;
         this.#current = next;
         old.runtime.destroy();
@@ -300,7 +308,7 @@ export class Supervisor implements Fleet {
     if (count === this.#sharers || this.#isDraining) return;
     this.#sharers = count;
     this.#budgetServer.want(count);
-    this.#doors.divide(this.#current.config.limits.connections, count);
+    this.#handovers.divide(this.#current.config.limits.connections, count);
     const graceMs = this.#current.config.limits.shutdownTimeoutMs;
     const kept = Math.min(count, this.#crew.wanted);
     this.#crew.resize(count, graceMs);
@@ -317,6 +325,7 @@ export class Supervisor implements Fleet {
 
   async #startMessage(worker: WorkerHandle): Promise<ToWorker> {
     await this.#change.settled();
+    this.#doors.sendAll(worker, this.#current.doors);
     return {
       say: "start",
       worker: worker.number,

@@ -2,9 +2,12 @@ import cluster, { type Worker } from "node:cluster";
 import type { Socket } from "node:net";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
-import type { Taker } from "./front-doors.js";
+import type { Others } from "./balance.js";
+import type { DoorTaker } from "./front-doors.js";
+import type { Gift, Taker } from "./handovers.js";
 import { type FromWorker, type ToWorker, unwrap, wrap } from "./messages.js";
 import { Silence } from "./silence.js";
+import type { TcpHandle } from "./tcp-handle.js";
 
 /** What a worker is at. */
 type WorkerState = "starting" | "serving" | "draining" | "gone";
@@ -16,6 +19,10 @@ export interface WorkerEvents {
   /** It cannot begin, and ends; one sentence. */
   onFailed(worker: WorkerHandle, problem: string): void;
   onPatch(worker: WorkerHandle, patch: StatsPatch | null): void;
+  /** It has told how many connections it has, or takes what it is given again. */
+  onLoad(worker: WorkerHandle): void;
+  /** It passes on a connection that came in by this door. */
+  onConnection(worker: WorkerHandle, door: string, handle: TcpHandle): void;
   /** Told once. */
   onGone(worker: WorkerHandle, how: string): void;
 }
@@ -25,8 +32,17 @@ interface Ask {
   readonly timer: NodeJS.Timeout;
 }
 
+/** A connection that it was given, and has not taken yet. */
+interface Given {
+  readonly gift: Gift;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** So long a connection waits for a worker that was given it; then another gets it. */
+const TAKE_LIMIT_MS = 500;
+
 /** A worker as the main process sees it. */
-export class WorkerHandle implements Taker {
+export class WorkerHandle implements Taker, DoorTaker {
   /** From 1; of those that serve at once each has another, and who replaces one gets its number. */
   readonly number: number;
   readonly startedMs: number;
@@ -36,13 +52,13 @@ export class WorkerHandle implements Taker {
   problem: string | null = null;
   readonly process: Worker["process"];
   readonly silence = new Silence();
-  /** Connections that it took and has still. */
   open = 0;
   readonly #worker: Worker;
   readonly #events: WorkerEvents;
   readonly #asks = new Map<number, Ask>();
   readonly #collects = new Map<number, (report: ProcessReport | null) => void>();
-  readonly #given = new Map<number, (isTaken: boolean) => void>();
+  /** By their ids, which rise; `null`: it did not take it in time, and may not any more. */
+  readonly #given = new Map<number, Given | null>();
   #lastId = 0;
   #isGone = false;
 
@@ -53,7 +69,7 @@ export class WorkerHandle implements Taker {
     this.process = worker.process;
     this.startedMs = nowMs;
     this.#events = events;
-    worker.on("message", (message: unknown) => this.#take(message));
+    worker.on("message", (message: unknown, handle: unknown) => this.#take(message, handle as TcpHandle | undefined));
     worker.on("error", (error) => {
       // What could not be sent is told by its end; but what never began has no end that Node would tell.
       if (this.process.pid !== undefined) return;
@@ -83,6 +99,11 @@ export class WorkerHandle implements Taker {
 
   get untaken(): number {
     return this.#given.size;
+  }
+
+  get isSlow(): boolean {
+    for (const given of this.#given.values()) if (given === null) return true;
+    return false;
   }
 
   tell(body: ToWorker): void {
@@ -128,15 +149,24 @@ export class WorkerHandle implements Taker {
     });
   }
 
-  give(door: string, socket: Socket, onEnd: (isTaken: boolean) => void): void {
+  sendDoor(door: string, handle: TcpHandle): void {
+    this.#send({ say: "door", door }, handle);
+  }
+
+  give(gift: Gift): void {
     if (!this.#worker.isConnected()) {
-      onEnd(false);
+      gift.onEnd(false);
       return;
     }
     const id = this.#nextId();
-    this.#given.set(id, onEnd);
-    // Kept open: until the worker says that it has it, this process may have to give it to another.
-    this.process.send(wrap<ToWorker>({ say: "connection", id, door }), socket, { keepOpen: true }, () => {});
+    const timer = setTimeout(() => this.#takeBack(id), TAKE_LIMIT_MS);
+    this.#given.set(id, { gift, timer });
+    const { door, handle, isLast } = gift;
+    this.#send({ say: "connection", id, door, isLast }, handle);
+  }
+
+  tellOthers(others: Others): void {
+    this.tell({ say: "others", others });
   }
 
   /** It takes nothing new, ends what runs, and exits. */
@@ -151,12 +181,18 @@ export class WorkerHandle implements Taker {
     this.process.kill("SIGKILL");
   }
 
+  /** With a copy of it. */
+  #send(body: ToWorker, handle: TcpHandle): void {
+    // Node's types know nothing of what is below a socket.
+    if (this.#worker.isConnected()) this.process.send(wrap(body), handle as unknown as Socket, {}, () => {});
+  }
+
   #nextId(): number {
     this.#lastId += 1;
     return this.#lastId;
   }
 
-  #take(message: unknown): void {
+  #take(message: unknown, handle: TcpHandle | undefined): void {
     const body = unwrap<FromWorker>(message);
     if (body === null) return;
     this.silence.heard();
@@ -174,27 +210,54 @@ export class WorkerHandle implements Taker {
         this.#asks.get(body.id)?.resolve(body.problem);
         break;
       case "collected":
+        this.#loseUntil(body.id);
         this.#events.onPatch(this, body.patch);
         this.#collects.get(body.id)?.(body.report);
         break;
-      case "taken": {
-        const onEnd = this.#given.get(body.id);
-        this.#given.delete(body.id);
-        if (body.isTaken) this.open += 1;
-        onEnd?.(body.isTaken);
+      case "taken":
+        this.#onTaken(body.id, body.isTaken);
         break;
-      }
-      case "left":
-        this.open -= body.count;
+      case "connection":
+        if (handle !== undefined) this.#events.onConnection(this, body.door, handle);
+        break;
+      case "open":
+        this.open = body.count;
+        this.#events.onLoad(this);
     }
+  }
+
+  #onTaken(id: number, isTaken: boolean): void {
+    this.#loseUntil(id);
+    const given = this.#given.get(id);
+    if (given === undefined) return;
+    if (isTaken) this.tell({ say: "yours", id, isYours: given !== null });
+    if (isTaken && given !== null) this.open += 1;
+    this.#end(id, isTaken);
+  }
+
+  /** It answers in order: what it was given before, and has not answered, has not come to it, for want of a file descriptor say. */
+  #loseUntil(id: number): void {
+    for (const before of [...this.#given.keys()]) if (before < id) this.#end(before, false);
+  }
+
+  #takeBack(id: number): void {
+    const given = this.#given.get(id);
+    this.#given.set(id, null);
+    given?.gift.onEnd(false);
+  }
+
+  #end(id: number, isTaken: boolean): void {
+    const given = this.#given.get(id);
+    this.#given.delete(id);
+    clearTimeout(given?.timer);
+    if (given !== null) given?.gift.onEnd(isTaken);
+    else this.#events.onLoad(this);
   }
 
   #returnGiven(): void {
     // None is chosen any more, or what comes back would go there again.
     if (this.state !== "draining") this.state = "gone";
-    const given = [...this.#given.values()];
-    this.#given.clear();
-    for (const onEnd of given) onEnd(false);
+    for (const id of [...this.#given.keys()]) this.#end(id, false);
   }
 
   #gone(how: string): void {

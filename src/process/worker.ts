@@ -7,8 +7,10 @@ import { Stats } from "../telemetry/stats.js";
 import { StatsSender } from "../telemetry/stats-transfer.js";
 import { createLeasedBudgets } from "./budget-messages.js";
 import { DataPlane } from "./data-plane.js";
+import { partOf } from "./divided.js";
 import { type ConfigMessage, type FromWorker, PROTOCOL, type ToWorker, unwrap, wrap } from "./messages.js";
-import { WorkerDoors } from "./worker-doors.js";
+import type { TcpHandle } from "./tcp-handle.js";
+import { type DoorsTalk, WorkerDoors } from "./worker-doors.js";
 
 type Start = Extract<ToWorker, { readonly say: "start" }>;
 
@@ -18,15 +20,23 @@ interface Prepared {
   abort(): void;
 }
 
+/** A socket of a door, as it came. */
+interface SentDoor {
+  readonly door: string;
+  readonly handle: TcpHandle;
+}
+
 /** Serves as the main process says, until it says otherwise or is gone. Resolves with the exit status. */
 export function runWorker(): Promise<number> {
   return new Promise((resolve) => {
     let worker: ServingWorker | null = null;
-    process.on("message", (message: unknown, socket: unknown) => {
+    /** What came before the start that needs it. */
+    const sent: SentDoor[] = [];
+    process.on("message", (message: unknown, handle: unknown) => {
       const body = unwrap<ToWorker>(message);
       if (body === null) return;
       if (body.say === "start") {
-        begin(body).then(
+        begin(body, sent).then(
           (started) => {
             worker = started;
             void started.ended.then(() => resolve(0));
@@ -36,11 +46,11 @@ export function runWorker(): Promise<number> {
             tell({ say: "failed", problem: error.message }, () => resolve(1));
           },
         );
-      } else if (worker !== null) worker.take(body, socket as Socket | undefined);
+      } else if (worker !== null) worker.take(body, handle as TcpHandle | undefined);
+      else if (body.say === "door") sent.push({ door: body.door, handle: handle as TcpHandle });
       else if (body.say === "collect") tell({ say: "collected", id: body.id, patch: null, report: null });
-      else if (body.say === "connection") refuse(body.id, socket as Socket | undefined);
     });
-    // Its requests have nobody to answer for any more: without the main process nothing is counted nor accepted.
+    // Its requests have nobody to answer for any more: without the main process nothing is counted.
     process.once("disconnect", () => resolve(0));
     tell({ say: "hello", protocol: PROTOCOL });
   });
@@ -51,21 +61,37 @@ function tell(body: FromWorker, onSent: () => void = () => {}): void {
   else onSent();
 }
 
-/** The main process has the connection still, and gives it to another. */
-function refuse(id: number, socket: Socket | undefined): void {
-  socket?.destroy();
-  tell({ say: "taken", id, isTaken: false });
-}
+const TALK: DoorsTalk = {
+  open: (count) => tell({ say: "open", count }),
+  taken: (id, isTaken) => tell({ say: "taken", id, isTaken }),
+  passOn(door, handle, onSent) {
+    const body: FromWorker = { say: "connection", door };
+    // Node's types know nothing of what is below a socket.
+    if (process.connected) process.send?.(wrap(body), handle as unknown as Socket, {}, onSent);
+    else onSent();
+  },
+};
 
-async function begin({ worker, version: _, workers, ticketKeys, config: message }: Start): Promise<ServingWorker> {
+async function begin(
+  { worker, version: _, workers, ticketKeys, config: message }: Start,
+  sent: readonly SentDoor[],
+): Promise<ServingWorker> {
   const config = configOf(message);
   const stats = new Stats();
   const programLog = openLog(config.log, (lines, cause) => stats.logLosses.count(cause, lines));
   const log = programLog.logger.child({ worker });
   const { format, output } = config.log.access;
   const accessLog = createAccessLog(format, stats, { output, log });
-  const doors = new WorkerDoors(message.doors, (count) => tell({ say: "left", count }));
-  const plane = new DataPlane({
+  const doors = new WorkerDoors({
+    talk: TALK,
+    isOneOfMany: workers > 1,
+    load: () => ({
+      open: stats.openConnections,
+      part: partOf(plane.config.limits.connections, workers, worker),
+    }),
+  });
+  for (const { door, handle } of sent) doors.receive(door, handle);
+  const plane: DataPlane = new DataPlane({
     config,
     stats,
     log,
@@ -78,6 +104,7 @@ async function begin({ worker, version: _, workers, ticketKeys, config: message 
     budgets: createLeasedBudgets(process, workers),
   });
   await plane.start();
+  doors.closeRest();
   return new ServingWorker({ plane, stats, log, programLog, accessLog, doors });
 }
 
@@ -113,10 +140,19 @@ class ServingWorker {
     });
   }
 
-  take(body: ToWorker, socket: Socket | undefined): void {
+  take(body: ToWorker, handle: TcpHandle | undefined): void {
     switch (body.say) {
       case "connection":
-        this.#takeConnection(body.id, body.door, socket);
+        if (handle !== undefined) this.#parts.doors.offer(body, handle);
+        break;
+      case "yours":
+        this.#parts.doors.confirm(body.id, body.isYours);
+        break;
+      case "others":
+        this.#parts.doors.told(body.others);
+        break;
+      case "door":
+        if (handle !== undefined) this.#parts.doors.receive(body.door, handle);
         break;
       case "collect":
         this.#collect(body.id);
@@ -140,22 +176,9 @@ class ServingWorker {
 
   #collect(id: number): void {
     // Who sees in the numbers that a connection has ended may count on its place.
-    this.#parts.doors.tellLeft();
+    this.#parts.doors.tellOpen();
     const report = this.#isDraining ? null : this.#parts.plane.report();
     tell({ say: "collected", id, patch: this.#sender.take(), report });
-  }
-
-  /** It is this worker's from when the main process hears so, which is before it is read: nobody reads it twice. */
-  #takeConnection(id: number, door: string, socket: Socket | undefined): void {
-    const { doors } = this.#parts;
-    // Without a socket: its client left before it was sent here.
-    if (socket !== undefined && (this.#isDraining || !doors.has(door))) {
-      refuse(id, socket);
-      return;
-    }
-    tell({ say: "taken", id, isTaken: true });
-    if (socket !== undefined) doors.enter(door, socket);
-    else doors.left();
   }
 
   #answer(id: number, done: Promise<void>): void {
@@ -168,10 +191,9 @@ class ServingWorker {
   async #prepare(message: ConfigMessage): Promise<void> {
     await this.#abort();
     const config = configOf(message);
-    const { plane, log, programLog, accessLog, doors } = this.#parts;
+    const { plane, log, programLog, accessLog } = this.#parts;
     const logChange = programLog.prepare(config.log);
     const accessChange = abortingOthers([logChange], () => accessLog.prepare(config.log.access));
-    doors.expect(message.doors);
     const abortLogs = () => {
       logChange.abort();
       accessChange.abort();
@@ -200,6 +222,7 @@ class ServingWorker {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared === null) throw new Error("nothing was prepared");
+    this.#parts.doors.closeRest();
     await prepared.commit();
   }
 
@@ -216,7 +239,8 @@ class ServingWorker {
   async #drain(graceMs: number): Promise<void> {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    const { plane, programLog, accessLog } = this.#parts;
+    const { plane, programLog, accessLog, doors } = this.#parts;
+    await doors.drain();
     await plane.stop(graceMs);
     await accessLog.close();
     await programLog.close();

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { Crew } from "../../../src/process/crew.js";
-import { FrontDoors } from "../../../src/process/front-doors.js";
+import { Handovers } from "../../../src/process/handovers.js";
 import type { ToWorker } from "../../../src/process/messages.js";
 import type { WorkerHandle } from "../../../src/process/worker-handle.js";
 import type { Logger } from "../../../src/telemetry/log.js";
@@ -31,7 +31,7 @@ function crewOf(t: Test, program: string, nowMs?: () => number): TestCrew {
   };
   const crew = new Crew({
     log: { error: tellBackOff } as unknown as Logger,
-    doors: new FrontDoors({ log, systemdSockets: () => [] }),
+    handovers: new Handovers({ log }),
     program: fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url)),
     ...(nowMs === undefined ? {} : { nowMs }),
     startMessage: async () => START,

@@ -1,117 +1,165 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { pino } from "pino";
+import { readdirSync, readlinkSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import t, { type Test } from "tap";
 import type { ListenerConfig } from "../../../src/config/gateway-config.js";
-import { FrontDoors, type Taker } from "../../../src/process/front-doors.js";
+import { FrontDoors } from "../../../src/process/front-doors.js";
+import type { TcpHandle } from "../../../src/process/tcp-handle.js";
+import { openShared } from "../../../src/server/doors.js";
 
-const log = pino({ level: "silent" });
+const listenerAt = (name: string, host: string, port = 0): ListenerConfig =>
+  ({ name, address: { host, port, systemd: null } }) as unknown as ListenerConfig;
 
-/** Takes what it is given when the test says so. */
-class TestTaker implements Taker {
-  isServing = true;
-  readonly number: number;
-  open = 0;
-  readonly given: ((isTaken: boolean) => void)[] = [];
-  /** In all. */
-  total = 0;
-  #onGiven: () => void = () => {};
-
-  constructor(number = 1) {
-    this.number = number;
-  }
-
-  get untaken(): number {
-    return this.given.length;
-  }
-
-  give(_door: string, _socket: Socket, onEnd: (isTaken: boolean) => void): void {
-    this.given.push(onEnd);
-    this.total += 1;
-    this.#onGiven();
-  }
-
-  takeAll(): void {
-    for (const onEnd of this.given.splice(0)) onEnd(true);
-  }
-
-  async until(total: number): Promise<void> {
-    while (this.total < total) {
-      await new Promise<void>((resolve) => {
-        this.#onGiven = resolve;
-      });
-    }
-  }
-}
-
-async function openDoors(t: Test, connections: number) {
-  let refused = 0;
-  const onRefused = () => {
-    refused += 1;
-  };
-  const doors = new FrontDoors({ log, systemdSockets: () => [], onRefused });
-  const address = { host: "127.0.0.1", port: 0, systemd: null };
-  const { table, useNew } = await doors.prepare([{ name: "web", address } as unknown as ListenerConfig]);
-  doors.divide(connections, 1);
-  useNew();
+function frontDoors(t: Test, systemdSockets: (name: string) => readonly number[] = () => []): FrontDoors {
+  const doors = new FrontDoors({ systemdSockets });
   t.teardown(() => doors.close());
-  const [bound] = Object.values(table);
-  const clients: Socket[] = [];
-  t.teardown(() => {
-    for (const client of clients) client.destroy();
-  });
-  const enter = async (count: number) => {
-    for (let i = 0; i < count; i += 1) {
-      const client = connect(bound?.port ?? 0, "127.0.0.1").on("error", () => {});
-      clients.push(client);
-      await once(client, "connect");
-    }
-  };
-  return { doors, enter, refused: () => refused };
+  return doors;
 }
 
-t.test("a worker that does not take what it was given gets no more; the rest waits and is handed out", async (t) => {
-  const { doors, enter, refused } = await openDoors(t, 1_000);
-  const taker = new TestTaker();
-  doors.add(taker);
-  await enter(300);
-  await taker.until(256);
-  t.equal(taker.total, 256);
-  taker.takeAll();
-  await taker.until(300);
-  t.equal(taker.untaken, 44);
-  taker.takeAll();
-  t.equal(refused(), 0);
-});
+/** What a worker would get. */
+class TestTaker {
+  readonly got: [string, TcpHandle][] = [];
 
-t.test("as many connections may wait as may be open, and what takes them gets them without delay", async (t) => {
-  const count = 5_000;
-  const { doors, enter, refused } = await openDoors(t, count);
-  await enter(count);
-  const taker = new TestTaker();
-  doors.add(taker);
-  doors.handOut();
-  while (taker.total < count) {
-    if (taker.given.length > 0) taker.takeAll();
-    // Those that connected last may not be accepted yet.
-    else await taker.until(taker.total + 1);
+  sendDoor(key: string, handle: TcpHandle): void {
+    this.got.push([key, handle]);
   }
-  t.equal(taker.total, count);
-  t.equal(refused(), 0);
+}
+
+async function codeOfConnecting(port: number, host = "127.0.0.1"): Promise<string> {
+  const client = connect(port, host);
+  const code = await new Promise<string>((resolve) => {
+    client.on("connect", () => resolve("connected"));
+    client.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+  });
+  client.destroy();
+  return code;
+}
+
+function socketCount(): number {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+async function listening(t: Test, port = 0, host = "127.0.0.1"): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  await once(server.listen(port, host), "listening");
+  t.teardown(() => server.close());
+  return server;
+}
+
+t.test("who connects before anybody listens is refused; then all that connect are accepted", async (t) => {
+  const doors = frontDoors(t);
+  const { table, sendNew, commit } = doors.prepare([listenerAt("web", "127.0.0.1")]);
+  const port = Object.values(table)[0]?.port ?? 0;
+  t.ok(port > 0);
+  commit();
+  t.equal(await codeOfConnecting(port), "ECONNREFUSED");
+  const taker = new TestTaker();
+  sendNew(taker);
+  t.equal(taker.got.length, 1);
+  let accepted = () => {};
+  const server = await openShared(taker.got[0]?.[1] as TcpHandle, {
+    onConnection: (socket) => {
+      socket.destroy();
+      accepted();
+    },
+    onError: t.fail,
+  });
+  t.teardown(() => server.close());
+  t.same((server.address() as AddressInfo).port, port);
+  const seen = new Promise<void>((resolve) => {
+    accepted = resolve;
+  });
+  t.equal(await codeOfConnecting(port), "connected");
+  await seen;
 });
 
-t.test("a connection goes to who has room", async (t) => {
-  const { doors, enter } = await openDoors(t, 10);
-  doors.divide(10, 2);
-  const [full, free] = [new TestTaker(1), new TestTaker(2)];
-  full.open = 5;
-  doors.add(full);
-  doors.add(free);
-  await enter(5);
-  await free.until(5);
-  t.equal(full.total, 0);
-  // It refuses; but a client is told so by the worker.
-  await enter(1);
-  await full.until(1);
-  for (const taker of [full, free]) taker.takeAll();
+t.test("a door is one socket, however often it is sent, and none when it is closed", async (t) => {
+  const before = socketCount();
+  const doors = new FrontDoors({ systemdSockets: () => [] });
+  const first = doors.prepare([listenerAt("a", "127.0.0.1"), listenerAt("b", "127.0.0.1")]);
+  first.commit();
+  for (let i = 0; i < 3; i += 1) doors.sendAll(new TestTaker(), first.table);
+  t.equal(socketCount(), before + 2);
+  const second = doors.prepare([listenerAt("b", "127.0.0.1"), listenerAt("c", "127.0.0.1")]);
+  t.equal(socketCount(), before + 3);
+  const taker = new TestTaker();
+  second.sendNew(taker);
+  t.strictSame(
+    taker.got.map(([key]) => key),
+    ["127.0.0.1:0 c"],
+    "what workers have is not sent again",
+  );
+  second.abort();
+  t.equal(socketCount(), before + 2);
+  const third = doors.prepare([listenerAt("b", "127.0.0.1"), listenerAt("c", "127.0.0.1")]);
+  third.commit();
+  t.equal(socketCount(), before + 2);
+  const late = doors.prepare([listenerAt("b", "127.0.0.1"), listenerAt("d", "127.0.0.1")]);
+  doors.close();
+  late.commit();
+  t.equal(socketCount(), before, "what is committed while the program ends is closed too");
+  t.throws(() => doors.prepare([]), /ending/);
+});
+
+t.test("an address that another program has is told in one sentence, and nothing stays open", async (t) => {
+  const { port } = (await listening(t)).address() as AddressInfo;
+  const before = socketCount();
+  const doors = frontDoors(t);
+  t.throws(() => doors.prepare([listenerAt("free", "127.0.0.1"), listenerAt("web", "127.0.0.1", port)]), {
+    message: `listener web: cannot listen on 127.0.0.1:${port}: another program listens there already; stop it or choose another port`,
+  });
+  t.throws(() => doors.prepare([listenerAt("web", "192.0.2.1", 8080)]), { message: /no such address/ });
+  t.equal(socketCount(), before);
+});
+
+t.test("a program that has the address and listens later is told when a worker listens", async (t) => {
+  const doors = frontDoors(t);
+  const { table, sendNew } = doors.prepare([listenerAt("web", "127.0.0.1")]);
+  // Neither of two that are only bound is in the other's way.
+  await listening(t, Object.values(table)[0]?.port);
+  const taker = new TestTaker();
+  sendNew(taker);
+  const listen = openShared(taker.got[0]?.[1] as TcpHandle, { onConnection: () => {}, onError: () => {} });
+  await t.rejects(listen, { code: "EADDRINUSE" });
+});
+
+t.test("an own address that covers another is refused with a sentence, any free port too", async (t) => {
+  const doors = frontDoors(t);
+  const { table, commit } = doors.prepare([listenerAt("web", "0.0.0.0")]);
+  commit();
+  const port = Object.values(table)[0]?.port;
+  t.throws(() => doors.prepare([listenerAt("narrow", "127.0.0.1", port)]), {
+    message: new RegExp(
+      `^listener narrow: cannot listen on 127.0.0.1:${port} while .* still listens on 0.0.0.0:${port}`,
+    ),
+  });
+});
+
+t.test("[::] takes IPv4 as well, as Node's own servers do", async (t) => {
+  const { table, sendNew } = frontDoors(t).prepare([listenerAt("web", "::")]);
+  const bound = Object.values(table)[0];
+  t.equal(bound?.family, "IPv6");
+  const taker = new TestTaker();
+  sendNew(taker);
+  const server = await openShared(taker.got[0]?.[1] as TcpHandle, {
+    onConnection: (socket) => socket.destroy(),
+    onError: t.fail,
+  });
+  t.teardown(() => server.close());
+  for (const host of ["127.0.0.1", "::1"]) t.equal(await codeOfConnecting(bound?.port ?? 0, host), "connected");
+});
+
+t.test("of systemd's sockets all of one name are one door; what is no TCP socket is told", async (t) => {
+  const listener = { name: "web", address: { host: "", port: 0, systemd: "http" } } as unknown as ListenerConfig;
+  t.throws(() => frontDoors(t).prepare([listener]), { message: /systemd passed no socket of that name/ });
+  // Standard input is a pipe, a file or a terminal here.
+  t.throws(() => frontDoors(t, () => [0]).prepare([listener]), {
+    message: /^listener web: cannot listen on systemd:http: /,
+  });
 });
