@@ -3,24 +3,29 @@ import { coversPath } from "../core/target.js";
 import { EVERYBODY } from "./access.js";
 import { METHODS } from "./conditions.js";
 import type { Directive } from "./directive.js";
-import { parentOf, type Reach } from "./reach.js";
+import { parentOf, type Reach, segmentOf } from "./reach.js";
 import type { Yaml, YamlMap } from "./yaml-text.js";
 
-/** A route, or paths that are closed, and the location of NGINX that it stands for. */
-export interface Standing {
+/** A location of NGINX, as it is chosen among others. */
+export interface Asked {
   readonly directive: Directive;
   readonly server: Directive;
+  readonly reach: Reach;
+  /** Of expressions the first that is found takes a path. */
+  readonly order: number;
+  /** The locations that it stands in, the outermost first. */
+  readonly within: readonly Directive[];
+}
+
+/** A route, or paths that are closed, and the location of NGINX that it stands for. */
+export interface Standing extends Asked {
   readonly path: { readonly pathPrefix: string };
   readonly hosts: readonly string[];
-  readonly reach: Reach;
   readonly body: YamlMap;
 }
 
 /** Paths that NGINX gave to nobody, or to some. */
-export interface Guard {
-  readonly directive: Directive;
-  readonly server: Directive;
-  readonly reach: Reach;
+export interface Guard extends Asked {
   /** As a route's body says who may; `null`: nobody may, by any route. */
   readonly body: YamlMap | null;
 }
@@ -46,26 +51,41 @@ export function isStricter(one: YamlMap | null, other: YamlMap): boolean {
 
 const rootless = ({ path }: Standing): string => path.pathPrefix.replace(/\/$/, "");
 
-/** Routes that would let pass what a guard refused. */
-export function openedBy<S extends Standing>(guard: Guard, routes: readonly S[]): readonly S[] {
-  const others = routes.filter(({ server, directive }) => server === guard.server && directive !== guard.directive);
-  const { start, isSharp, kind } = guard.reach;
-  const inside = others.filter((route) => {
-    const prefix = rootless(route);
-    if (kind === "exact") return prefix === start.replace(/\/$/, "");
-    return (prefix.startsWith(start) || `${prefix}/`.startsWith(start)) && !comesBefore(route.reach, guard.reach);
-  });
-  // `location /private` takes /private.zip, which a prefix of segments leaves to what covers the folder.
-  const beside = isSharp ? [] : longestOver(parentOf(start), others);
-  return [...new Set([...inside, ...beside])].filter(({ body }) => isStricter(guard.body, body));
+/**
+ * The routes of prefixes that would take paths which NGINX gives to a location.
+ * @param routes of prefixes alone, the location's own among them
+ */
+export function takersOf<S extends Standing>(location: Asked, routes: readonly S[]): readonly S[] {
+  const { reach, server, directive } = location;
+  const { start, isSharp, kind } = reach;
+  const own = routes.filter((route) => route.server === server);
+  const inside = own.filter((route) => kind !== "exact" && isInside(route, start));
+  const over = kind === "exact" ? start : isSharp ? segmentOf(reach) : parentOf(start);
+  const found = new Set([...inside, ...longestOver(over, own)]);
+  return [...found].filter((route) => route.directive !== directive && !comesBefore(route, location));
 }
 
-/** Whether NGINX prefers one location to another for all paths that both take. */
-function comesBefore(one: Reach, guard: Reach): boolean {
-  if (one.kind === "exact") return true;
-  if (guard.kind === "expression") return one.kind === "preferred";
-  if (one.kind === "expression") return guard.kind !== "preferred";
-  return one.start.length > guard.start.length;
+function isInside(route: Standing, start: string): boolean {
+  const prefix = rootless(route);
+  return prefix.startsWith(start) || `${prefix}/`.startsWith(start);
+}
+
+/** Whether a location takes all that a route takes. */
+export function coversWhole({ reach: { kind, start, pattern } }: Asked, route: Standing, plain: string): boolean {
+  return kind !== "exact" && pattern === plain && `${rootless(route)}/`.startsWith(start);
+}
+
+/** Whether NGINX prefers the one to a location for all paths that both take. */
+export function comesBefore(one: Asked, { reach, order, within }: Asked): boolean {
+  const [a, b] = [one.reach.kind, reach.kind];
+  if (a === "exact") return true;
+  const innermost = within.at(-1);
+  // What stands in another location is asked there alone.
+  if (innermost !== undefined && one.directive !== innermost && !one.within.includes(innermost)) return true;
+  if (b === "exact") return false;
+  if (b === "expression") return a === "preferred" || (a === "expression" && one.order < order);
+  if (a === "expression") return b !== "preferred";
+  return one.reach.start.length > reach.start.length;
 }
 
 /** For each host the route that a path goes to. */
@@ -81,20 +101,9 @@ export function longestOver<S extends Standing>(path: string, routes: readonly S
 }
 
 /** The order in which NGINX's locations get what lies below a prefix that several of them have. */
-export function byPrecedence(a: Standing, b: Standing): number {
-  const rank = ({ reach: { kind } }: Standing): number => ["preferred", "expression", "prefix", "exact"].indexOf(kind);
-  return rank(a) - rank(b) || b.reach.start.length - a.reach.start.length;
-}
-
-/** What NGINX gave the paths below an exact location to: the longest of the prefixes. */
-export function guardBelow({ reach, server }: Standing, guards: readonly Guard[]): readonly Guard[] {
-  const below = `${reach.start.replace(/\/$/, "")}/`;
-  const own = guards.filter((guard) => guard.server === server && guard.reach.kind !== "exact");
-  const expressions = own.filter(
-    ({ reach: { kind, start } }) => kind === "expression" && (below.startsWith(start) || start.startsWith(below)),
-  );
-  const [longest] = own
-    .filter(({ reach: { kind, start } }) => kind !== "expression" && below.startsWith(start))
-    .toSorted((a, b) => b.reach.start.length - a.reach.start.length);
-  return longest === undefined ? expressions : [longest, ...expressions];
+export function byPrecedence(a: Asked, b: Asked): number {
+  const rank = ({ reach: { kind } }: Asked): number => ["exact", "preferred", "expression", "prefix"].indexOf(kind);
+  const ofKind = rank(a) - rank(b);
+  if (ofKind !== 0) return ofKind;
+  return a.reach.kind === "expression" ? a.order - b.order : b.reach.start.length - a.reach.start.length;
 }

@@ -1,7 +1,8 @@
 import { parsePathPrefix } from "../config/values.js";
-import { EVERYBODY, isGuarded } from "./access.js";
+import { isGuarded } from "./access.js";
+import { arrange } from "./arrange.js";
 import { Buckets, freeName } from "./buckets.js";
-import { byPrecedence, type Guard, guardBelow, isClosed, isStricter, longestOver, openedBy } from "./closing.js";
+import { type Guard, isClosed } from "./closing.js";
 import { conditionsOf } from "./conditions.js";
 import { DATA_BLOCKS, type Directive } from "./directive.js";
 import { type Finding, Findings } from "./findings.js";
@@ -9,10 +10,11 @@ import { readGlobals } from "./globals.js";
 import { remarkOn } from "./known.js";
 import { type Listen, readListens } from "./listen.js";
 import { Listeners } from "./listeners.js";
-import { type LocationPath, readLocation } from "./path.js";
-import { parentOf, type Reach, readReach, segmentOf, within } from "./reach.js";
+import { BY_PATTERN, type LocationPath, readLocation } from "./path.js";
+import { closedAt, closedOf, type Index, type Placed, placeOf } from "./placed.js";
+import { escaped, type Reach, readReach, segmentOf, within } from "./reach.js";
 import { isSentToHttps, type Redirect, readPlainRedirect, readRedirect } from "./redirects.js";
-import { type ProxiedLocation, type RouteParts, type RoutePlan, readGuard, readRoutes } from "./routes.js";
+import { type ProxiedLocation, type RouteParts, readGuard, readRoutes } from "./routes.js";
 import { Scope } from "./scope.js";
 import { readServerNames, type ServerNames } from "./server-names.js";
 import { expand, hostsOfMap, variablesIn } from "./variables.js";
@@ -59,24 +61,13 @@ interface FoundLocation {
   readonly directive: Directive;
   readonly scope: Scope;
   readonly reaches: readonly Reach[];
+  /** Those that it stands in, the outermost first. */
+  readonly within: readonly Directive[];
+  /** Expressions are asked in this order. */
+  readonly order: number;
 }
 
-/** A route with the listeners that it has so far. */
-interface Placed extends RoutePlan {
-  readonly listeners: Set<string>;
-  readonly from: string;
-  readonly directive: Directive;
-  readonly server: Directive;
-  readonly reach: Reach;
-  /** Closed paths: what NGINX asked of them; `null` where it gave nobody the bucket's. */
-  readonly guard?: YamlMap | null;
-  /** Its location refused somebody something. */
-  readonly isGuarded: boolean;
-  /** It gives way to any other route of its prefix. */
-  readonly isFiller: boolean;
-  httpsRedirect: boolean;
-  httpsPort: number | undefined;
-}
+type Proxied = ProxiedLocation & { readonly wanted: Redirect | null };
 
 class Conversion {
   readonly #all: readonly Directive[];
@@ -180,7 +171,7 @@ class Conversion {
     // What no location takes is guarded as the server is.
     const { directive, scope } = server;
     if (isGuarded(scope) && !server.locations.some(({ reaches }) => reaches.some(isWholePrefix)))
-      this.#guards.push({ directive, server: directive, reach: WHOLE, body: null });
+      this.#guards.push({ directive, server: directive, reach: WHOLE, body: null, order: -1, within: [] });
   }
 
   #addLocation(found: FoundLocation, server: Server): void {
@@ -219,19 +210,14 @@ class Conversion {
     return new Scope([...scope.directives.filter((one) => one !== tried), ...inner.directives], server);
   }
 
-  #proxied(
-    { scope }: FoundLocation,
-    server: Server,
-    path: LocationPath | string,
-    proxyPass: Directive,
-  ): ProxiedLocation & { readonly wanted: Redirect | null } {
+  #proxied({ scope }: FoundLocation, server: Server, path: LocationPath | string, proxyPass: Directive): Proxied {
     const isMixed =
       server.listens.some((listen) => this.#listeners.isTls(listen)) &&
       server.listens.some((listen) => !this.#listeners.isTls(listen));
     const wanted = isMixed ? readPlainRedirect(scope, server.hosts) : null;
     return {
       scope,
-      path: typeof path === "string" ? { pathPrefix: "/", literal: "/", difference: null } : path,
+      path: typeof path === "string" ? BY_PATTERN : path,
       proxyPass,
       hosts: server.hosts,
       findLocation: (uri) => this.#urlOf(uri, server),
@@ -242,12 +228,7 @@ class Conversion {
   }
 
   /** @returns whether it has a route now */
-  #place(
-    found: FoundLocation,
-    server: Server,
-    location: ProxiedLocation & { readonly wanted: Redirect | null },
-    reach: Reach,
-  ): boolean {
+  #place(found: FoundLocation, server: Server, location: Proxied, reach: Reach): boolean {
     const { directive, scope } = found;
     const { path, wanted } = location;
     if (!server.isHostKnown)
@@ -267,6 +248,12 @@ class Conversion {
         ...this.#standing(found, server),
         reach,
         isGuarded: isTold,
+        pattern: reach.kind === "exact" ? reach.pattern : null,
+        isTemplate: false,
+        deniedPaths:
+          reach.kind !== "exact" && path.pathPrefix !== "/" && reach.start.endsWith("/")
+            ? [`^${escaped(path.pathPrefix)}$`]
+            : [],
         httpsRedirect: wanted !== null,
         httpsPort: wanted?.port,
       };
@@ -280,9 +267,11 @@ class Conversion {
     return true;
   }
 
-  #standing({ directive }: FoundLocation, server: Server) {
+  #standing({ directive, order, within }: FoundLocation, server: Server) {
     return {
       directive,
+      order,
+      within,
       server: server.directive,
       listeners: new Set(server.listens.map((listen) => this.#listeners.nameOf(listen))),
       from: placeOf(directive),
@@ -299,12 +288,14 @@ class Conversion {
     const page = /^(?:https?:\/\/[^/$]+)?\/([\w.-]+)$/.exec(text)?.[1];
     const body = location === null ? null : readGuard(location, this.#parts);
     if (page !== undefined) {
-      this.#indexes.push({ directive, server: server.directive, page, body, proxyPass: location?.proxyPass, answer });
+      const { order, within } = found;
+      const proxy = { proxyPass: location?.proxyPass, answer };
+      this.#indexes.push({ directive, server: server.directive, reach: ROOT, page, body, ...proxy, order, within });
       return;
     }
     this.#guards.push(
       ...(location !== null || isGuarded(scope) || scope.own("internal").length > 0
-        ? [{ directive, server: server.directive, reach: { kind: "exact", start: "/", isSharp: true } as const, body }]
+        ? [{ directive, server: server.directive, reach: ROOT, body, order: found.order, within: found.within }]
         : []),
     );
     this.#findings.unsupported(directive, "the path / has no route of its own: it goes the way of location /");
@@ -366,16 +357,18 @@ class Conversion {
         directive,
         "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
       );
-    if (reach.kind !== "exact" && path.difference !== null) this.#findings.approximated(directive, path.difference);
-    const closed = closedAt({ ...this.#standing(found, server), reach, hosts: server.hosts }, path.pathPrefix);
     const isTold = isGuarded(scope) || scope.own("proxy_pass").length > 0;
     this.#leftOut.add(directive);
+    const { order, within } = found;
+    if (isTold || reach.kind === "exact")
+      this.#guards.push({ directive, server: server.directive, reach, body: null, order, within });
+    if (reach.kind === "exact") return;
+    const closed = closedAt({ ...this.#standing(found, server), reach, hosts: server.hosts }, path.pathPrefix);
     this.#closed.push({ ...closed, isFiller: false, isGuarded: isTold });
-    if (isTold) this.#guards.push({ directive, server: server.directive, reach, body: null });
   }
 
-  /** A location that no prefix stands for. What it guarded is open by no other route. */
-  #leaveOut(found: FoundLocation, server: Server, location: ProxiedLocation | null, why: string): void {
+  /** A location that no prefix stands for: a route with its expression, or what it guarded is open by no other route. */
+  #leaveOut(found: FoundLocation, server: Server, location: Proxied | null, why: string): void {
     const { directive, scope, reaches } = found;
     if (reaches.length === 0) {
       // A named location whose requests come from one that has been taken over is reported with that.
@@ -384,33 +377,86 @@ class Conversion {
       this.#findings.unsupported(directive, why);
       return;
     }
+    if (location !== null && this.#placePattern(found, server, location)) return;
     this.#leftOut.add(directive);
-    for (const one of [directive, ...scope.own("proxy_pass")]) this.#findings.unsupported(one, why);
-    const decides = ["rewrite", "return", "if", "internal"].some((name) => scope.own(name).length > 0);
-    const isForeign = location !== null && !passesWithOthers(location, server);
-    if (location === null && !isGuarded(scope)) return;
-    const body = location === null || decides || isForeign ? null : readGuard(location, this.#parts);
-    for (const reach of reaches) {
-      const segment = segmentOf(reach);
-      const isPrefix = parsePathPrefix(segment) === segment;
-      const known: Reach = isPrefix || segment === "" ? reach : { ...reach, start: "/", isSharp: true };
-      this.#guards.push({ directive, server: server.directive, reach: known, body });
-      if (!reach.isSharp || !isPrefix) continue;
-      const standing = { ...this.#standing(found, server), reach, hosts: server.hosts };
-      this.#closed.push({ ...closedAt(standing, segment, body), isGuarded: true });
+    if (location === null && !isGuarded(scope)) {
+      this.#findings.unsupported(directive, PROGRAM_FILES);
+      return;
     }
+    const isClosable = reaches.every(({ pattern }) => pattern !== null);
+    if (location !== null || !isClosable)
+      for (const one of [directive, ...scope.own("proxy_pass")])
+        this.#findings.unsupported(one, isClosable ? "its paths are closed: keep NGINX for them" : why);
+    else this.#reportDenied(found);
+    for (const reach of reaches) this.#guard(found, server, reach, null);
+  }
+
+  /** Its requests were answered by NGINX itself: the paths are refused, as they were or nearly so. */
+  #reportDenied({ directive, scope }: FoundLocation): void {
+    const [answer] = scope.own("return");
+    const isRefusal = answer === undefined ? scope.own("deny").length > 0 : /^4\d\d$/.test(answer.args[0] ?? "");
+    if (isRefusal) this.#findings.approximated(directive, "routes[].deny.paths, answered 403");
+    else
+      this.#findings.unsupported(
+        directive,
+        "its paths are refused (routes[].deny.paths): keep NGINX for what it answered",
+      );
+    for (const one of [...scope.own("deny"), answer]) if (isRefusal) this.#findings.taken(one, "routes[].deny.paths");
+  }
+
+  #guard(found: FoundLocation, server: Server, reach: Reach, body: YamlMap | null): void {
+    const { directive, order, within } = found;
+    const segment = segmentOf(reach);
+    const isPrefix = parsePathPrefix(segment) === segment;
+    const known: Reach = isPrefix || segment === "" ? reach : { ...reach, start: "/", isSharp: true };
+    this.#guards.push({ directive, server: server.directive, reach: known, body, order, within });
+    if (reach.pattern !== null || !reach.isSharp || !isPrefix) return;
+    const standing = { ...this.#standing(found, server), reach, hosts: server.hosts };
+    this.#closed.push({ ...closedAt(standing, segment, body), isGuarded: true });
+  }
+
+  /** @returns whether its routes are made: they stand wherever other routes would take its paths */
+  #placePattern(found: FoundLocation, server: Server, location: Proxied): boolean {
+    const { reaches, directive, scope } = found;
+    const [first] = reaches;
+    if (first === undefined || first.pattern === null || !server.isHostKnown) return false;
+    const plans = readRoutes(location, this.#parts);
+    if (plans.length === 0 || plans.some(({ closedBelow }) => closedBelow.length > 0)) return false;
+    this.#findings.taken(directive, `routes[].match.pathPattern ${first.pattern}`);
+    if (location.wanted !== null) this.#reportRedirect(location.wanted, scope);
+    for (const plan of plans) {
+      for (const reach of reaches)
+        this.#placed.push({
+          ...plan,
+          ...this.#standing(found, server),
+          reach,
+          isGuarded: isGuarded(scope),
+          pattern: reach.pattern,
+          isTemplate: true,
+          deniedPaths: [],
+          httpsRedirect: location.wanted !== null,
+          httpsPort: location.wanted?.port,
+        });
+    }
+    const left = server.hosts.filter((host) => !plans.some(({ hosts }) => hosts.includes(host)));
+    if (left.length > 0) for (const reach of reaches) this.#guard(found, server, reach, null);
+    return true;
   }
 
   /** A server on plain HTTP that sends its clients to https has no other answer for them. */
-  #isRedirected({ directive, scope }: FoundLocation, { listens }: Server): boolean {
+  #isRedirected({ directive, scope, reaches }: FoundLocation, { listens, scope: server, locations }: Server): boolean {
     if (!isSentToHttps(scope) || listens.some((listen) => this.#listeners.isTls(listen))) return false;
+    const servesOthers = locations.some((one) => one.scope.own("proxy_pass").length > 0 && !isSentToHttps(one.scope));
+    // One location among others: its paths must not come to the route of a shorter prefix.
+    if (servesOthers && !isSentToHttps(server) && !reaches.some(isWholePrefix)) return false;
     this.#findings.taken(directive, "its clients are sent to https");
     return true;
   }
 
   /** Servers on plain HTTP that only send clients to https: their hosts' routes take that over. */
   #addRedirects(server: Server): void {
-    const scopes = [server.scope, ...server.locations.map(({ scope }) => scope)];
+    const redirected = server.locations.filter((found) => this.#isRedirected(found, server));
+    const scopes = [server.scope, ...redirected.map(({ scope }) => scope)];
     for (const scope of scopes) {
       if (scope !== server.scope && scope.own("proxy_pass").length > 0) continue;
       const redirect = readRedirect(new Scope(scope.directives, null));
@@ -473,153 +519,23 @@ class Conversion {
     }
   }
 
-  /** `routes` of the file: one for each host, listener and prefix, as NGINX takes the first that names it. */
+  /** `routes` of the file: one for each host, listener, prefix and pattern, as NGINX takes the first that names it. */
   #routes(): readonly YamlMap[] {
     const taken = new Set<string>();
     const names = new Set<string>();
     const all = this.#listeners.names;
-    const routes = this.#closeOpened(this.#withoutWide(this.#withoutRivals(this.#withIndexes(this.#placedRoutes()))));
-    return merged(this.#underRoutes(routes)).flatMap((route) => {
-      const { pathPrefix } = route.path;
-      const hosts = route.hosts.filter(
-        (host) => ![...route.listeners].some((name) => taken.has(`${name} ${host} ${pathPrefix}`)),
-      );
-      if (hosts.length === 0 || route.listeners.size === 0) return [];
-      for (const name of route.listeners) for (const host of hosts) taken.add(`${name} ${host} ${pathPrefix}`);
-      return [routeYaml(route, hosts, freeName(routeName(hosts[0] ?? "", pathPrefix), names), all)];
-    });
-  }
-
-  #placedRoutes(): readonly Placed[] {
     const placed = this.#placed.map((route) =>
       this.#certificatesCanBeShown(route) ? route : closedOf(route, NO_CERTIFICATES),
     );
-    return [...placed, ...this.#closed];
-  }
-
-  /** A page for the path / is put behind every path that ends at a slash. */
-  #withIndexes(routes: readonly Placed[]): readonly Placed[] {
-    const changed = new Map<Placed, Placed>();
-    for (const { directive, server, page, body, proxyPass, answer } of this.#indexes) {
-      const roots = routes.filter((route) => route.server === server && route.path.pathPrefix === "/");
-      const known = roots.filter(
-        (route) =>
-          !(isStricter(body, route.body) && body !== null) &&
-          (route.body.methods as readonly string[]).includes("GET") &&
-          route.body.keyPrefix === undefined &&
-          (proxyPass === undefined || isSamePlace(proxyPass, route.proxyPass)),
+    const arrangement = { placed: [...placed, ...this.#closed], guards: this.#guards, indexes: this.#indexes };
+    return merged(arrange(arrangement, this.#findings)).flatMap((route) => {
+      const paths = `${route.path.pathPrefix} ${route.pattern ?? ""}`;
+      const hosts = route.hosts.filter(
+        (host) => ![...route.listeners].some((name) => taken.has(`${name} ${host} ${paths}`)),
       );
-      for (const route of known) changed.set(route, { ...route, body: { ...route.body, indexDocument: page } });
-      for (const one of [directive, proxyPass, answer])
-        if (known.length > 0)
-          this.#findings.approximated(
-            one,
-            `routes[].indexDocument ${page}, behind every path that ends at a slash; /?prefix= and other operations still ask the bucket itself`,
-          );
-        else this.#findings.unsupported(one, "no route of / can have it as its index document");
-      if (known.length < roots.length || roots.length === 0)
-        this.#guards.push({ directive, server, reach: { kind: "exact", start: "/", isSharp: true }, body });
-    }
-    return routes.map((route) => changed.get(route) ?? route);
-  }
-
-  /** Of locations that come out with one prefix NGINX's choice for the paths below it stays, closed where another was stricter. */
-  #withoutRivals(routes: readonly Placed[]): readonly Placed[] {
-    const kept: Placed[] = [];
-    const closed = new Set<Placed>();
-    // What gives way comes last, whatever its place.
-    const sorted = [...routes].sort((a, b) => Number(a.isFiller) - Number(b.isFiller) || byPrecedence(a, b));
-    for (const route of sorted) {
-      const rivals = kept.filter(
-        (other) =>
-          other.directive !== route.directive &&
-          other.server === route.server &&
-          other.path.pathPrefix === route.path.pathPrefix &&
-          other.hosts.some((host) => route.hosts.includes(host)),
-      );
-      if (rivals.length === 0) {
-        kept.push(route);
-        continue;
-      }
-      if (route.isFiller) continue;
-      const isSame = rivals.every(({ body }) => JSON.stringify(body) === JSON.stringify(route.body));
-      const [rival] = rivals;
-      const isOwn = route.guard !== undefined && !route.isGuarded;
-      const opened = isOwn ? [] : rivals.filter(({ body }) => isStricter(route.body, body));
-      for (const one of opened) closed.add(one);
-      if (isSame) this.#findings.taken(route.directive, `one route with ${locationText(rival)}`);
-      else
-        this.#findings.unsupported(
-          route.directive,
-          `it has the same prefix as ${locationText(rival)}, and a prefix has one route: ${opened.length > 0 ? "that one is closed, for this one was stricter" : "that one serves its paths"}`,
-        );
-    }
-    const inOrder = routes.filter((route) => kept.includes(route));
-    return inOrder.map((route) => (closed.has(route) ? closedOf(route, RIVAL) : route));
-  }
-
-  /** A prefix takes what lies below an exact location too, which another guarded perhaps. */
-  #withoutWide(routes: readonly Placed[]): readonly Placed[] {
-    const guards = [...this.#guards, ...routes.filter(({ guard }) => guard === undefined)];
-    return routes.flatMap((route) => {
-      if (route.reach.kind !== "exact" || isClosed(route.body)) return [route];
-      const own = guards.filter(({ directive }) => directive !== route.directive);
-      if (!guardBelow(route, own).some(({ body }) => isStricter(body, route.body))) return [route];
-      const others = routes.filter(({ server, directive }) => server === route.server && directive !== route.directive);
-      const fallback = longestOver(route.path.pathPrefix, others);
-      const isClosing = fallback.some(({ body }) => isStricter(route.body, body));
-      this.#findings.unsupported(
-        route.directive,
-        `a prefix would take what lies below it, which another location guarded: ${isClosing ? "it is closed" : "it goes that location's way"}`,
-      );
-      return isClosing ? [closedOf(route, RIVAL)] : [];
-    });
-  }
-
-  /** Closes the routes by which something would pass that a location of NGINX refused. */
-  #closeOpened(routes: readonly Placed[]): readonly Placed[] {
-    const why = new Map<Placed, Directive>();
-    const own = routes.filter(({ guard, body }) => guard === undefined && !isClosed(body));
-    // Closed because it is stricter, by its own deny.
-    const refusing = routes.filter(({ guard, body }) => guard === undefined && isClosed(body));
-    for (const guard of [...this.#guards, ...own, ...refusing]) {
-      const opened = openedBy<Placed>(guard, routes);
-      for (const route of opened) why.set(route, guard.directive);
-      if (opened.length === 0) continue;
-      const { reach, directive } = guard;
-      this.#findings.unsupported(
-        directive,
-        reach.isSharp
-          ? "it refused paths that other routes would serve: these are closed until it is clear who may have what"
-          : `it guards all that begins with ${reach.start}, in the middle of a name too, and a prefix here ends at a slash: the route of ${parentOf(reach.start) || "/"} is closed; if only what lies below is meant, write ${reach.start}/ there and import it again`,
-      );
-    }
-    return routes.map((route) => {
-      const guard = why.get(route);
-      return guard === undefined
-        ? route
-        : closedOf(route, `Closed: ${placeOf(guard)} refused paths that this would serve.`);
-    });
-  }
-
-  /** Closed paths are written where a route would serve them else; they belong to its bucket. */
-  #underRoutes(routes: readonly Placed[]): readonly Placed[] {
-    const served = routes.filter(({ guard }) => guard === undefined);
-    return routes.flatMap((route) => {
-      const { guard } = route;
-      if (guard === undefined) return [route];
-      const over = longestOver(route.path.pathPrefix.replace(/\/$/, ""), served).filter(
-        ({ body, hosts, listeners }) =>
-          // Where a route is closed for another reason these stay closed when somebody opens it.
-          (isClosed(body) || isStricter(guard, body)) &&
-          hosts.some((host) => route.hosts.includes(host)) &&
-          [...listeners].some((name) => route.listeners.has(name)),
-      );
-      const [first] = over;
-      if (first === undefined) return [];
-      const listeners = new Set(over.flatMap((one) => [...one.listeners]));
-      const hosts = [...new Set(over.flatMap((one) => one.hosts))].filter((host) => route.hosts.includes(host));
-      return [{ ...route, hosts, listeners, body: { bucket: first.body.bucket, ...route.body } }];
+      if (hosts.length === 0 || route.listeners.size === 0) return [];
+      for (const name of route.listeners) for (const host of hosts) taken.add(`${name} ${host} ${paths}`);
+      return [routeYaml(route, hosts, freeName(routeName(hosts[0] ?? "", route), names), all)];
     });
   }
 
@@ -676,28 +592,37 @@ const OUT_OF_PLACE: Readonly<Record<string, Pick<Finding, "verdict" | "text">>> 
   if: { verdict: "not supported", text: "nothing is decided by such conditions: see referer, methods, allow and deny" },
 };
 
-const WHOLE: Reach = { kind: "prefix", start: "/", isSharp: true };
+const WHOLE: Reach = { kind: "prefix", start: "/", isSharp: true, pattern: "^/" };
+const ROOT: Reach = { kind: "exact", start: "/", isSharp: true, pattern: "^/$" };
 
 const isWholePrefix = ({ kind, start }: Reach): boolean => start === "/" && (kind === "prefix" || kind === "preferred");
 
+const PROGRAM_FILES =
+  "it has nothing to do with the bucket, which has these paths now; keep NGINX for files of this machine";
+
 const LEFT_OUT = { verdict: "not supported", text: "its location is not taken over" } as const;
 
-/** A page for the path / alone. */
-interface Index {
-  readonly directive: Directive;
-  readonly server: Directive;
-  readonly page: string;
-  readonly body: YamlMap | null;
-  readonly proxyPass: Directive | undefined;
-  readonly answer: Directive | undefined;
+/** All locations of a server, nested ones too. */
+function locationsOf(scope: Scope): readonly FoundLocation[] {
+  const found = nestedIn(scope, [], []);
+  // The innermost are asked first.
+  const asked = found.toSorted((a, b) => b.within.length - a.within.length);
+  return found.map((location) => ({ ...location, order: asked.indexOf(location) }));
 }
 
-/** All locations of a server, nested ones too. */
-function locationsOf(scope: Scope, outer: readonly Reach[] = []): readonly FoundLocation[] {
+function nestedIn(
+  scope: Scope,
+  outer: readonly Reach[],
+  around: readonly Directive[],
+): readonly Omit<FoundLocation, "order">[] {
   return scope.own("location").flatMap((directive) => {
     const inner = new Scope(directive.block ?? [], scope);
-    const reaches = readReach(directive.args).map((reach) => within(reach, outer));
-    return [{ directive, scope: inner, reaches }, ...locationsOf(inner, reaches)];
+    const isInExpression = outer.some(({ kind }) => kind === "expression");
+    const reaches = readReach(directive.args)
+      .map((reach) => within(reach, outer))
+      // Both would have to be found.
+      .map((reach) => (isInExpression ? { ...reach, pattern: null } : reach));
+    return [{ directive, scope: inner, reaches, within: around }, ...nestedIn(inner, reaches, [...around, directive])];
   });
 }
 
@@ -712,67 +637,17 @@ function isUniform(locations: readonly FoundLocation[]): boolean {
 const withoutRewrites = ({ directives }: Scope): readonly Directive[] =>
   directives.filter(({ name }) => name !== "rewrite");
 
-const authorityOf = ({ args }: Directive): string => (args[0] ?? "").replace(/^\w*:\/\//, "").replace(/[/$].*$/s, "");
-
-const isSamePlace = (one: Directive, other: Directive | undefined): boolean =>
-  other !== undefined && authorityOf(one) === authorityOf(other);
-
-/** Whether the paths of a location come to the bucket that the other locations pass to. */
-function passesWithOthers({ proxyPass }: ProxiedLocation, { locations }: Server): boolean {
-  return locations.every(({ scope, reaches }) => {
-    const [other] = reaches[0]?.kind === "expression" ? [] : scope.own("proxy_pass");
-    return other === undefined || authorityOf(other) === authorityOf(proxyPass);
-  });
-}
-
-const placeOf = ({ file, line }: Directive): string => `${file}:${line}`;
-
-const locationText = (route: Placed | undefined): string =>
-  `${route?.directive.name} ${route?.directive.args.join(" ")}`;
-
-type Site = Pick<Placed, "directive" | "server" | "listeners" | "from" | "reach" | "hosts">;
-
-/** Paths for nobody, where no other route has their prefix. */
-function closedAt(
-  { directive, server, listeners, from, reach, hosts }: Site,
-  pathPrefix: string,
-  guard: YamlMap | null = null,
-  why = "Closed: NGINX answered these paths itself, and they are not the bucket's.",
-): Placed {
-  return {
-    directive,
-    server,
-    from,
-    reach,
-    hosts,
-    guard,
-    listeners: new Set(listeners),
-    path: { pathPrefix: pathPrefix === "" ? "/" : pathPrefix, literal: pathPrefix, difference: null },
-    body: { methods: ["GET"], deny: { clients: EVERYBODY } },
-    comments: [why],
-    closedBelow: [],
-    isGuarded: false,
-    isFiller: true,
-    httpsRedirect: false,
-    httpsPort: undefined,
-  };
-}
-
-const RIVAL = "Closed: another location of NGINX guarded paths that this would serve; the report names it.";
 const NO_CERTIFICATES =
   "Closed: NGINX asked for a client certificate here, and no authority of such is known on its listeners.";
-
-/** The route, for nobody until somebody has looked at it. */
-function closedOf(route: Placed, why: string): Placed {
-  const body = { ...route.body, allow: undefined, satisfy: undefined, deny: { clients: EVERYBODY } };
-  return { ...route, comments: [...route.comments, why], body };
-}
 
 /** The same route of two servers, port 80 and port 443 say, is one. */
 function merged(routes: readonly Placed[]): readonly Placed[] {
   const byContent = new Map<string, Placed>();
   for (const route of routes) {
-    const key = JSON.stringify([route.hosts, route.path.pathPrefix, route.body, route.httpsRedirect, route.httpsPort]);
+    const key = JSON.stringify([
+      ...[route.hosts, route.path.pathPrefix, route.pattern, route.deniedPaths],
+      ...[route.body, route.httpsRedirect, route.httpsPort],
+    ]);
     const same = byContent.get(key);
     if (same === undefined) byContent.set(key, route);
     else for (const name of route.listeners) same.listeners.add(name);
@@ -780,14 +655,20 @@ function merged(routes: readonly Placed[]): readonly Placed[] {
   return [...byContent.values()];
 }
 
-function routeName(host: string, pathPrefix: string): string {
-  const path = pathPrefix.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-|-$/g, "");
+function routeName(host: string, { path: { pathPrefix }, pattern, reach }: Placed): string {
+  const text =
+    pattern === null || reach.kind === "exact" ? pathPrefix : `${pathPrefix}-${pattern.replace(/^\(\?i\)/, "")}`;
+  const path = text
+    .slice(0, 40)
+    .replace(/[^A-Za-z0-9_-]+/g, "-")
+    .replace(/-{2,}/g, "-")
+    .replace(/^-|-$/g, "");
   const name = `${host.replace(/^\*\./, "all.").replace(/[^A-Za-z0-9_.-]+/g, "-")}${path === "" ? "" : `-${path}`}`;
   return /^[A-Za-z0-9]/.test(name) ? name : `r${name}`;
 }
 
 function routeYaml(route: Placed, hosts: readonly string[], name: string, all: readonly string[]): YamlMap {
-  const { comments, from, path, listeners, body, httpsRedirect, httpsPort } = route;
+  const { comments, from, path, pattern, deniedPaths, listeners, body, httpsRedirect, httpsPort } = route;
   const isEverywhere = all.every((listener) => listeners.has(listener));
   return {
     [COMMENTS]: [`From ${from}.`, ...comments],
@@ -796,9 +677,11 @@ function routeYaml(route: Placed, hosts: readonly string[], name: string, all: r
       hosts,
       listeners: isEverywhere ? undefined : [...listeners],
       pathPrefix: path.pathPrefix === "/" ? undefined : path.pathPrefix,
+      pathPattern: pattern ?? undefined,
     },
     httpsRedirect: httpsRedirect ? true : undefined,
     httpsPort: httpsRedirect ? httpsPort : undefined,
     ...body,
+    deny: deniedPaths.length === 0 ? body.deny : { ...(body.deny as YamlMap | undefined), paths: deniedPaths },
   };
 }

@@ -9,9 +9,15 @@ export interface LocationPath {
   readonly literal: string;
   /** What differs from NGINX; `null`: nothing. */
   readonly difference: string | null;
+  /** `exact`: one path alone; `pattern`: what the prefix says is not all. */
+  readonly kind: "prefix" | "exact" | "pattern";
 }
 
-const EXPRESSION = /^\^((?:\/[\w-]+)*\/?)(\(\.[*+]\)|\.[*+])?\$?$/;
+/** Of what only an expression says. */
+export const BY_PATTERN: LocationPath = { pathPrefix: "/", literal: "/", difference: null, kind: "pattern" };
+
+/** A whole folder: one that ends in the middle of a name, or at its end, is no prefix. */
+const EXPRESSION = /^\^((?:\/[\w-]+)*\/)(?:(?:\(\.[*+]\)|\.[*+])\$?)?$/;
 
 /**
  * Reads the arguments of a `location`.
@@ -21,34 +27,35 @@ export function readLocation(args: readonly string[]): LocationPath | string {
   const [first = "", second] = args;
   const modifier = second === undefined ? (/^(?:\^~|=|~\*?)/.exec(first)?.[0] ?? "") : first;
   const pattern = second ?? first.slice(modifier.length);
-  if (modifier.startsWith("~")) return fromExpression(pattern);
+  if (modifier.startsWith("~")) return fromExpression(pattern, modifier === "~*");
   if (pattern.startsWith("@")) return "named locations are not reached by any request here";
   const pathPrefix = parsePathPrefix(pattern);
   if (pathPrefix instanceof Refusal)
     return `${pattern} cannot be a pathPrefix: ${pathPrefix.hint || pathPrefix.expected}`;
-  return { pathPrefix, literal: pattern, difference: differenceOf(modifier, pattern) };
+  const kind = modifier === "=" ? "exact" : "prefix";
+  return { pathPrefix, literal: pattern, difference: differenceOf(modifier, pattern), kind };
 }
 
 function differenceOf(modifier: string, pattern: string): string | null {
-  if (modifier === "=")
-    return pattern === "/"
-      ? "every path is taken, not / alone"
-      : "what lies below it is taken too, and is a key of the bucket";
-  if (pattern === "/") return null;
-  if (pattern.endsWith("/")) return `the path ${pattern.slice(0, -1)} itself is taken too`;
+  if (modifier === "=" || pattern === "/") return null;
+  if (pattern.endsWith("/")) return withoutSlash(pattern);
   return `a prefix ends at a segment: ${pattern}/… is taken, ${pattern}… is not`;
 }
 
-function fromExpression(pattern: string): LocationPath | string {
+const withoutSlash = (literal: string): string =>
+  `${literal.slice(0, -1)} without its slash is refused (deny.paths); NGINX redirected it, or had it elsewhere`;
+
+function fromExpression(pattern: string, ignoresCase: boolean): LocationPath | string {
   const literal = /^\^?(?:\.\*|\(\.\*\))\$?$/.test(pattern) ? "/" : EXPRESSION.exec(pattern)?.[1];
-  if (literal === undefined)
-    return "routes are chosen by prefix, not by expression: write the prefix that the paths have in common";
+  if (literal === undefined || (ignoresCase && /[a-z]/i.test(literal)))
+    return "routes are chosen by prefix or by expressions of RE2, and not by this one: write the prefix that the paths have in common";
   const prefix = parsePathPrefix(literal === "" ? "/" : literal);
   if (prefix instanceof Refusal) return prefix.expected;
   return {
     pathPrefix: prefix,
     literal: literal === "" ? "/" : literal,
-    difference: "a prefix in the place of the expression",
+    difference: literal === "/" ? null : `a prefix in the place of the expression; ${withoutSlash(literal)}`,
+    kind: "prefix",
   };
 }
 
@@ -84,6 +91,7 @@ export function readUri(uri: string, location: LocationPath, hasVariables: boole
       : null;
     return withPrefix(before, false, difference);
   }
+  if (location.kind === "pattern") return `${rest} is what its expression found, which is not known here`;
   return rest.startsWith("$1") ? withPrefix(before, true, NORMALISED) : `${rest} is not known here`;
 }
 
@@ -102,8 +110,13 @@ export function readRewrite(args: readonly string[], location: LocationPath): Ke
 }
 
 /** `literal` at the beginning of the path becomes `uri`. */
-function replaced(uri: string, { literal, pathPrefix }: LocationPath, difference: string | null): KeyChange | string {
+function replaced(
+  uri: string,
+  { literal, pathPrefix, kind }: LocationPath,
+  difference: string | null,
+): KeyChange | string {
   if (/[$?]/.test(uri)) return `${uri} cannot be the beginning of a key`;
+  if (kind === "exact") return uri === literal ? { ...NO_CHANGE, difference } : withPrefix(uri, true, difference);
   if (uri === literal || (literal === "" && uri === "")) return { ...NO_CHANGE, difference };
   if (literal !== "/" && literal !== "" && !literal.endsWith("/") && uri.endsWith("/")) {
     const doubled = `${literal} becomes ${uri}, so NGINX asks for two slashes in a row; here it is one`;

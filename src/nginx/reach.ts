@@ -1,4 +1,6 @@
-/** Paths that a `location` or a `rewrite` took in NGINX, as far as their beginning says it. */
+import { expressionProblem } from "../core/expression.js";
+
+/** Paths that a `location` or a `rewrite` took in NGINX. */
 export interface Reach {
   /** `preferred`: `^~`, before which no expression comes. */
   readonly kind: "exact" | "prefix" | "preferred" | "expression";
@@ -6,6 +8,8 @@ export interface Reach {
   readonly start: string;
   /** There is one path alone, or all end at the segment: nothing goes on in the middle of a segment. */
   readonly isSharp: boolean;
+  /** RE2, found in all of its paths, and in no others but for what is around a nested one; `null`: it cannot be said in RE2. */
+  readonly pattern: string | null;
 }
 
 const MAX_STARTS = 16;
@@ -15,11 +19,31 @@ export function readReach(args: readonly string[]): readonly Reach[] {
   const [first = "", second] = args;
   const modifier = second === undefined ? (/^(?:\^~|=|~\*?)/.exec(first)?.[0] ?? "") : first;
   const text = second ?? first.slice(modifier.length);
-  if (modifier.startsWith("~")) return startsOf(text, modifier === "~*");
+  if (modifier.startsWith("~")) {
+    const pattern = patternOf(text, modifier === "~*");
+    // An expression for one path is no exact location: others come before it.
+    return startsOf(text, modifier === "~*").map((reach) => ({ ...reach, kind: "expression", pattern }));
+  }
   if (text.startsWith("@")) return [];
   const start = text.startsWith("/") ? text : "/";
-  if (modifier === "=") return [{ kind: "exact", start, isSharp: true }];
-  return [{ kind: modifier === "^~" ? "preferred" : "prefix", start, isSharp: start.endsWith("/") }];
+  if (modifier === "=") return [{ kind: "exact", start, isSharp: true, pattern: `^${escaped(start)}$` }];
+  const kind = modifier === "^~" ? "preferred" : "prefix";
+  return [{ kind, start, isSharp: start.endsWith("/"), pattern: `^${escaped(start)}` }];
+}
+
+/** A text as an expression for it. */
+export function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+/** What PCRE and RE2 understand differently: classes by other letters, octal numbers, possessive repetition. */
+const OTHER_IN_RE2 = /\\[vhHNRXGKCcZzBEQ0-9]|\(\?(?!:|<[A-Za-z]|P<|i\))|[*+?}]\+/;
+
+/** An expression of NGINX's in RE2; `null`: it has none, or perhaps another meaning there. */
+export function patternOf(text: string, ignoresCase: boolean): string | null {
+  const pattern = ignoresCase ? `(?i)${text}` : text;
+  const isPlain = text !== "" && /^[ -~]*$/.test(text) && !OTHER_IN_RE2.test(text);
+  return isPlain && expressionProblem(pattern) === null ? pattern : null;
 }
 
 /**
@@ -27,7 +51,7 @@ export function readReach(args: readonly string[]): readonly Reach[] {
  * not read, which is always true.
  */
 export function startsOf(pattern: string, ignoresCase: boolean): readonly Reach[] {
-  const everywhere: readonly Reach[] = [{ kind: "expression", start: "/", isSharp: true }];
+  const everywhere: readonly Reach[] = [{ kind: "expression", start: "/", isSharp: true, pattern: null }];
   if (!pattern.startsWith("^") || hasOuterChoice(pattern)) return everywhere;
   let starts: readonly string[] = [""];
   let rest = pattern.slice(1);
@@ -44,15 +68,20 @@ export function startsOf(pattern: string, ignoresCase: boolean): readonly Reach[
     rest = after;
   }
   if (!starts.every((start) => start.startsWith("/"))) return everywhere;
-  if (rest === "$") return starts.map((start) => ({ kind: "exact", start, isSharp: true }));
+  if (rest === "$") return starts.map((start) => ({ kind: "exact", start, isSharp: true, pattern: null }));
   const endsHere = /^\((?:\?:)?(?:\/\|\$|\$\|\/)\)/.test(rest);
-  return starts.map((start) => ({ kind: "expression", start, isSharp: endsHere || start.endsWith("/") }));
+  return starts.map((start) => ({
+    kind: "expression",
+    start,
+    isSharp: endsHere || start.endsWith("/"),
+    pattern: null,
+  }));
 }
 
 /** `^/a|^/b`: what stands before the first `|` is not all. */
 function hasOuterChoice(pattern: string): boolean {
   let depth = 0;
-  for (const [token] of pattern.matchAll(/\\.|[(|)]/gs)) {
+  for (const [token] of pattern.matchAll(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[(|)]/gs)) {
     if (token === "(") depth += 1;
     else if (token === ")") depth -= 1;
     else if (token === "|" && depth <= 0) return true;
