@@ -18,8 +18,18 @@ export function finish(ctx: RequestContext, nowMs: number): void {
   leaveLimits(ctx, nowMs);
   routeStats.durations.observe(durationMs);
   routeStats.countRequest(endedRequest(ctx));
-  if (ctx.firstByteMs > 0) routeStats.upstreamFirstByte.observe(ctx.firstByteMs - ctx.sentUpstreamMs);
+  if (ctx.firstByteMs > 0) countAnswered(ctx, nowMs);
   log(ctx, method, durationMs);
+}
+
+function countAnswered(
+  { routeStats, bucket, startMs, sentUpstreamMs, firstByteMs }: RequestContext,
+  nowMs: number,
+): void {
+  routeStats.upstreamFirstByte.observe(firstByteMs - sentUpstreamMs);
+  if (bucket === null) return;
+  bucket.stats.requestDurations.observe(nowMs - startMs);
+  bucket.stats.responseDurations.observe(nowMs - sentUpstreamMs);
 }
 
 function log(ctx: RequestContext, method: string, durationMs: number): void {

@@ -129,10 +129,23 @@ export function histogram(
   label: string,
   histograms: () => Iterable<readonly [labelValue: string, histogram: DurationHistogram]>,
 ): void {
+  histogramOf(families, name, help, [label], function* () {
+    for (const [value, counts] of histograms()) yield [{ [label]: value }, counts];
+  });
+}
+
+/** The same with several labels. */
+export function histogramOf(
+  families: Families,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  histograms: () => Iterable<readonly [labels: Labels, histogram: DurationHistogram]>,
+): void {
   const collect = (samples: Samples): void => {
-    for (const [value, counts] of histograms()) addHistogram(samples, name, samples.text({ [label]: value }), counts);
+    for (const [labels, counts] of histograms()) addHistogram(samples, name, samples.text(labels), counts);
   };
-  families.add({ name, help, kind: "histogram", labelNames: [label], collect });
+  families.add({ name, help, kind: "histogram", labelNames, collect });
 }
 
 /** @param labels as they are printed, without braces */

@@ -72,6 +72,26 @@ export class RecentRates {
     }
   }
 
+  /** By route: how long requests that ended in the last 10 s took, in seconds; 0 where there were none. */
+  *routeMeans(): Iterable<readonly [route: string, seconds: number]> {
+    for (const [route, totals] of this.#routes) yield [route, totals.mean(4, 5)];
+  }
+
+  /** The same of all routes. */
+  wholeMean(): number {
+    let [ms, count] = [0, 0];
+    for (const totals of this.#routes.values()) {
+      ms += totals.growth(4);
+      count += totals.growth(5);
+    }
+    return count === 0 ? 0 : ms / 1_000 / count;
+  }
+
+  /** The same by the bucket's alias, of requests that it answered: as clients saw them, and from sending to the end. */
+  *bucketMeans(): Iterable<readonly [bucket: string, requestSeconds: number, responseSeconds: number]> {
+    for (const [bucket, totals] of this.#buckets) yield [bucket, totals.mean(3, 5), totals.mean(4, 5)];
+  }
+
   /** How many of the oldest samples are not needed: two are always kept, and one at or before the window's begin. */
   #outdated(nowMs: number): number {
     const begin = nowMs - WINDOW_MS;
@@ -90,12 +110,17 @@ const ROUTE_FIELDS: readonly ((stats: RouteStats) => number)[] = [
   ({ receivedBytes }) => receivedBytes,
   ({ sentBytes }) => sentBytes,
   ({ failureCount }) => failureCount,
+  ({ durations }) => durations.sumMs,
+  ({ durations }) => durations.count,
 ];
 
 const BUCKET_FIELDS: readonly ((stats: UpstreamStats) => number)[] = [
   ({ requests }) => requests,
   ({ ingressBytes }) => ingressBytes,
   ({ egressBytes }) => egressBytes,
+  ({ requestDurations }) => requestDurations.sumMs,
+  ({ responseDurations }) => responseDurations.sumMs,
+  ({ responseDurations }) => responseDurations.count,
 ];
 
 /** The totals of one key, as many samples of each field as there are times. */
@@ -119,8 +144,18 @@ class Totals<S> {
   }
 
   rate(field: number, seconds: number): number {
+    return seconds === 0 ? 0 : this.growth(field) / seconds;
+  }
+
+  /** Seconds for each of what was counted in one field, of the milliseconds in another. */
+  mean(msField: number, countField: number): number {
+    const count = this.growth(countField);
+    return count === 0 ? 0 : this.growth(msField) / 1_000 / count;
+  }
+
+  growth(field: number): number {
     const samples = this.#samples[field] as number[];
-    return seconds === 0 ? 0 : Math.max(0, (samples.at(-1) as number) - (samples[0] as number)) / seconds;
+    return Math.max(0, (samples.at(-1) as number) - (samples[0] as number));
   }
 }
 

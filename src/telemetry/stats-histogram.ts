@@ -8,6 +8,13 @@ export class DurationHistogram {
   readonly counts = new Float64Array(DURATION_BOUNDS_S.length + 1);
   sumMs = 0;
 
+  /** Observations so far. */
+  get count(): number {
+    let count = 0;
+    for (let i = 0; i < this.counts.length; i += 1) count += this.counts[i] as number;
+    return count;
+  }
+
   observe(durationMs: number): void {
     const seconds = durationMs / 1_000;
     let i = 0;

@@ -59,6 +59,9 @@ export class UpstreamStats {
   readonly throttled = new ThrottledAnswers();
   /** How long connections took until they could be used, TLS included. */
   readonly connects = new DurationHistogram();
+  /** How long requests took whose last try brought an answer: as clients saw them, and from sending to the answer's end. */
+  readonly requestDurations = new DurationHistogram();
+  readonly responseDurations = new DurationHistogram();
   /** Connections that are open now, used or idle. */
   openConnections = 0;
   /** Of those, the ones that carry a request. */

@@ -188,3 +188,22 @@ t.test("compat: vts shows NGINX's names beside ours", async (t) => {
   t.equal(await world.gateway.metric("nginx_http_requests_total"), 1);
   t.equal(await world.gateway.metric('nginx_vts_server_bytes_total{host="files",direction="out"}'), 100);
 });
+
+t.test("what a bucket answered has its times in the module's names, and what never got there has none", async (t) => {
+  const world = await startRelay(t, `${ROUTES}\nmetrics: { compat: vts }\n`);
+  const { emulator, gateway } = world;
+  emulator.putObject(BUCKET, "a.txt", "a");
+  await relay(world, { host: "files.test", target: "/a.txt" });
+  await relay(world, { host: "files.test", target: "/none" });
+  await relay(world, { host: "guarded.test", target: "/a.txt" });
+  const labels = `{upstream="one",backend="one"}`;
+  for (const kind of ["request", "response"]) {
+    t.equal(await gateway.metric(`nginx_vts_upstream_${kind}_duration_seconds_count${labels}`), 2, kind);
+    t.ok((await gateway.metric(`nginx_vts_upstream_${kind}_seconds_total${labels}`)) > 0, kind);
+  }
+  const [request, response] = [
+    await gateway.metric(`nginx_vts_upstream_request_seconds_total${labels}`),
+    await gateway.metric(`nginx_vts_upstream_response_seconds_total${labels}`),
+  ];
+  t.ok(response < request, "OSS's part is less than the whole");
+});
