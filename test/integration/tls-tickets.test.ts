@@ -42,7 +42,7 @@ async function handshake(port: number, version: "TLSv1.2" | "TLSv1.3", session?:
   // Tickets of TLS 1.3 are read with what follows the handshake.
   await once(socket, "data");
   const isReused = socket.isSessionReused();
-  const [next] = version === "TLSv1.2" && isReused ? [session] : await given;
+  const [next] = isReused ? [session] : await given;
   socket.destroy();
   return { isReused, session: next as Buffer };
 }
