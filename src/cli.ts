@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { check } from "./cli/check.js";
+import { borrowCredentialsDirectory } from "./cli/credentials-directory.js";
 import { demo } from "./cli/demo.js";
 import { doctor } from "./cli/doctor.js";
 import { EXIT } from "./cli/exit-codes.js";
+import { explain } from "./cli/explain.js";
 import { importCors } from "./cli/import-cors.js";
 import { importNginx } from "./cli/import-nginx.js";
 import { importReferer } from "./cli/import-referer.js";
@@ -12,29 +14,38 @@ import { run } from "./cli/run.js";
 import { schema } from "./cli/schema.js";
 import { sign } from "./cli/sign.js";
 import { upgrade } from "./cli/upgrade.js";
+import { nearest } from "./config/nearest.js";
 
-const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your own domain
+const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your
+own domain
 
 Usage:
-  ossgate run --config FILE   serve with this configuration
-  ossgate reload              tell the running gateway to read its file again
-  ossgate upgrade             replace its workers by the program on the disk
-  ossgate check FILE…         report every problem of a configuration as file:line:col
-  ossgate doctor --config FILE
-                              look at what it needs from this machine, and say what to do
-  ossgate demo                an OSS emulator and a gateway on this machine, with lines to try
-  ossgate sign --config FILE URL
-                              print a link, or an OSS presigned URL on the gateway's address
-  ossgate import-cors FILE    a bucket's CORS rules, OSS's XML, as YAML for a route
-  ossgate import-referer FILE
-                              the same of its Referer rules
-  ossgate import-nginx FILE   an NGINX configuration as one of ossgate's, with a
-                              report of what differs
-  ossgate schema              the configuration's JSON Schema, or its reference
-  ossgate --version
+  ossgate run                  serve
+  ossgate check                report all that is wrong with a configuration and
+                               with the files that it names, as file:line:col
+  ossgate reload               tell the running gateway to read its file again
+  ossgate upgrade              replace its workers by the program on the disk
+  ossgate explain URL          what the running gateway would do with a request
+  ossgate doctor               look at all that a configuration needs from this
+                               machine and from OSS, and say what to do
+  ossgate sign URL             print a link, or an OSS presigned URL on the
+                               gateway's address
+  ossgate demo                 an OSS emulator and a gateway on this machine,
+                               with lines to try
+  ossgate import-nginx FILE    an NGINX configuration as one of ossgate's, and a
+                               report of what differs
+  ossgate import-cors FILE     a bucket's CORS rules, OSS's XML, as YAML for a
+                               route
+  ossgate import-referer FILE  the same of its Referer rules
+  ossgate schema               the JSON Schema of the configuration, or its
+                               reference
+  ossgate version
 
-'ossgate COMMAND --help' tells a command's options.
-Exit codes: 0 good, 1 failed, 2 wrong usage, 3 bad configuration.
+The configuration is ./gateway.yaml, else /etc/ossgate/gateway.yaml, unless
+--config FILE names one. 'ossgate COMMAND --help' tells a command's options.
+
+Exit code: 0 good; 1 failed; 2 wrong usage; 3 bad configuration, or a file or
+variable that it names.
 `;
 
 /** The program's version, from its package. */
@@ -43,43 +54,71 @@ export function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-async function main([command, ...args]: readonly string[]): Promise<number> {
-  switch (command) {
-    case "run":
-      return run(args, readVersion());
-    case "reload":
-      return reload(args);
-    case "upgrade":
-      return upgrade(args);
-    case "check":
-      return check(args);
-    case "doctor":
-      return doctor(args);
-    case "demo":
-      return demo(args, readVersion());
-    case "sign":
-      return sign(args);
-    case "import-cors":
-      return importCors(args);
-    case "import-nginx":
-      return importNginx(args);
-    case "import-referer":
-      return importReferer(args);
-    case "schema":
-      return schema(args);
+type Command = (args: readonly string[]) => Promise<number>;
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ["run", (args) => run(args, readVersion())],
+  ["check", check],
+  ["reload", reload],
+  ["upgrade", upgrade],
+  ["explain", explain],
+  ["doctor", doctor],
+  ["sign", sign],
+  ["demo", (args) => demo(args, readVersion())],
+  ["import-nginx", importNginx],
+  ["import-cors", importCors],
+  ["import-referer", importReferer],
+  ["schema", schema],
+]);
+
+/** These have their own environment: what is borrowed is for a look by hand. */
+const SERVING: ReadonlySet<string> = new Set(["run", "demo"]);
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  switch (name) {
+    case "version":
     case "--version":
     case "-v":
       process.stdout.write(`ossgate ${readVersion()}\n`);
       return EXIT.good;
+    case "help":
+      return help(args[0]);
     case "--help":
     case "-h":
-    case "help":
-      process.stdout.write(HELP);
-      return EXIT.good;
-    default:
-      process.stderr.write(command === undefined ? HELP : `ossgate: there is no command '${command}'\n\n${HELP}`);
+      return help(undefined);
+    case undefined:
+      process.stderr.write(HELP);
       return EXIT.usage;
+    default:
+      return runCommand(name, args);
   }
+}
+
+async function help(name: string | undefined): Promise<number> {
+  if (name !== undefined) return runCommand(name, ["--help"]);
+  process.stdout.write(HELP);
+  return EXIT.good;
+}
+
+async function runCommand(name: string, args: readonly string[]): Promise<number> {
+  const command = COMMANDS.get(name);
+  if (command === undefined) {
+    process.stderr.write(`ossgate: there is no command ${shown(name)}. ${hintFor(name)}\n`);
+    return EXIT.usage;
+  }
+  if (!SERVING.has(name)) borrowCredentialsDirectory(process.env);
+  return command(args);
+}
+
+function hintFor(name: string): string {
+  if (name.startsWith("-")) return "Options stand behind the command: ossgate run --config FILE.";
+  const near = nearest(name, [...COMMANDS.keys(), "version", "help"]);
+  return near === null ? "'ossgate help' lists them." : `Did you mean 'ossgate ${near}'?`;
+}
+
+/** One line, whatever was written. */
+function shown(name: string): string {
+  return `'${name.slice(0, 40).replace(/[\p{Cc}\p{Cf}]/gu, "?")}'`;
 }
 
 main(process.argv.slice(2)).then(

@@ -2,25 +2,41 @@ import { readFile } from "node:fs/promises";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
 import { readArguments } from "./arguments.js";
+import { configFile, NO_FILE } from "./default-file.js";
 import { EXIT } from "./exit-codes.js";
+import { checkNamedFiles, isInUnit } from "./named-files.js";
 
-const USAGE = `Usage: ossgate check FILE…
+const USAGE = `Usage: ossgate check [--syntax-only] [FILE…]
 
-Reads configuration files and reports everything that is wrong with them,
-one problem a line: file:line:col: path: what was expected, what was found.
-Nothing is opened or connected to.
+Reads configuration files and reports everything that is wrong with them, one
+problem a line: file:line:col: path: what was expected, what was found, what to
+do. Then opens all that a good one names, as 'ossgate run' does when it starts:
+certificates with their keys, authorities, passwords, secrets, variables, files
+of credentials, places of logs. Nothing is changed or connected to.
 
-Exit code: 0 good, 3 bad configuration, 2 wrong usage, 1 anything else.
+  --syntax-only   the files themselves alone: for a machine that has not what
+                  they name
+  -h, --help      print this
+
+Without FILE it is ./gateway.yaml, else /etc/ossgate/gateway.yaml. Run it as the
+service's user and with its variables, or it sees other files than the service.
+
+Exit code: 0 good, with or without warnings; 3 'ossgate run' would not start;
+2 wrong usage; 1 anything else.
 `;
 
 /**
- * `ossgate check FILE…`: good files and warnings are no failure.
+ * `ossgate check [FILE…]`: good files and warnings are no failure.
  * @returns the exit code: 0 good, 3 bad configuration, 2 wrong usage, 1 a file that cannot be read
  */
 export async function check(args: readonly string[]): Promise<number> {
   const parsed = readArguments({
     args: [...args],
-    options: { help: { type: "boolean", short: "h" } },
+    options: {
+      help: { type: "boolean", short: "h" },
+      config: { type: "string", short: "c", multiple: true, default: [] },
+      "syntax-only": { type: "boolean", default: false },
+    },
     allowPositionals: true,
   });
   if (typeof parsed === "string") return usage(parsed);
@@ -29,10 +45,14 @@ export async function check(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE);
     return EXIT.good;
   }
-  if (positionals.length === 0) return usage("which file?");
+  const named = [...values.config, ...positionals];
+  const files = named.length > 0 ? named : [configFile(undefined)];
   let worst: number = EXIT.good;
-  // Bad configuration tells more than a file that could not be read.
-  for (const file of positionals) worst = Math.max(worst, await checkFile(file));
+  for (const file of files) {
+    if (file === null) return usage(NO_FILE);
+    // Bad configuration tells more than a file that could not be read.
+    worst = Math.max(worst, await checkFile(file, values["syntax-only"]));
+  }
   return worst;
 }
 
@@ -41,7 +61,7 @@ function usage(message: string): number {
   return EXIT.usage;
 }
 
-async function checkFile(file: string): Promise<number> {
+async function checkFile(file: string, isSyntaxOnly: boolean): Promise<number> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
@@ -55,13 +75,19 @@ async function checkFile(file: string): Promise<number> {
     return EXIT.badConfig;
   }
   const result = readConfig(text, file);
-  if (result.ok) {
-    for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, "warning")}\n`);
-    process.stdout.write(`${file}: ok (${summary(result.config)})\n`);
-    return EXIT.good;
-  }
-  // No warnings here: a bucket is called unused when only its name in the route is misspelt.
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
+  // No warnings of a bad file: a bucket is called unused when only its name in the route is misspelt.
+  if (!result.ok) return refuse(result.problems.map((problem) => formatProblem(problem)));
+  const { config } = result;
+  const warnings = result.warnings.map((warning) => formatProblem(warning, "warning"));
+  const named = isSyntaxOnly ? null : await checkNamedFiles({ text, config }, { file, isService: isInUnit() });
+  for (const warning of [...warnings, ...(named?.warnings ?? [])]) process.stderr.write(`${warning}\n`);
+  if (named !== null && named.problems.length > 0) return refuse(named.problems);
+  process.stdout.write(`${file}: ok (${summary(config)})\n`);
+  return EXIT.good;
+}
+
+function refuse(problems: readonly string[]): number {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
   return EXIT.badConfig;
 }
 

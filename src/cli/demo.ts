@@ -252,6 +252,8 @@ A private bucket that the gateway signs for: closed without a link (403), open w
 
 Numbers for Prometheus:
   curl -s ${adminUrl}/metrics | grep ^ossgate_requests_total
+What goes on, for the browser:
+  ${adminUrl}/status
 
 `;
 }

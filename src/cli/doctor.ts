@@ -1,14 +1,12 @@
-import { existsSync } from "node:fs";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { parseDurationMs } from "../core/units.js";
 import { examine, onlyRoute } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
 import { readArguments } from "./arguments.js";
 import { readConfigFile } from "./config-file.js";
+import { configFile, NO_FILE } from "./default-file.js";
 import { renderFindings } from "./doctor-report.js";
 import { EXIT } from "./exit-codes.js";
-
-const DEFAULT_FILES: readonly string[] = ["gateway.yaml", "/etc/ossgate/gateway.yaml"];
 
 const HELP = `Usage: ossgate doctor [--config FILE] [--route NAME] [--timeout 5s] [--json]
 
@@ -16,10 +14,11 @@ Looks at all that a configuration needs, from this machine: names, connections,
 TLS, clocks, anonymous and signed requests, regions, forced downloads, CORS and
 Referer rules of the buckets, credentials, files, listeners. Prints what it
 found and what to do. Nothing is changed; of buckets only an object that does
-not exist is asked for, their rules, and a list. Run it as the service's user
-and with its variables.
+not exist is asked for, their rules, and a list. As root, while the service
+runs, it also sees what LoadCredential= gives to the service. Variables that the
+service alone has it does not see.
 
-  -c, --config FILE   the configuration (gateway.yaml, else
+  -c, --config FILE   the configuration (./gateway.yaml, else
                       /etc/ossgate/gateway.yaml)
   --route NAME        of the routes only this one
   --timeout 5s        of each step: a look-up, a connection, a request
@@ -94,8 +93,8 @@ function parseDoctorArgs(args: readonly string[]): DoctorOptions | number {
   if (timeoutMs === null || timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
     return usage("--timeout must be a time of 1ms to 60s, 5s say");
   }
-  const file = config ?? DEFAULT_FILES.find((path) => existsSync(path));
-  if (file === undefined) return usage(`there is neither ${DEFAULT_FILES.join(" nor ")}; name one with --config FILE`);
+  const file = configFile(config);
+  if (file === null) return usage(NO_FILE);
   return { file, route: route ?? null, timeoutMs, isJson: json };
 }
 

@@ -18,16 +18,16 @@ instead), or dangerous in the original.
   --output FILE       write the configuration there; no file is overwritten
   --include-root DIR  the files are a copy of another machine's: absolute names
                       in 'include' are looked for below DIR
-  --host HOST         a host for servers that name none (server_name _), as often
-                      as needed: ossgate serves no host that is not named
-  --strict            exit 1 when something is not supported, or a route is closed
+  --host HOST         a host for servers that name none (server_name _); may be
+                      repeated: ossgate serves no host that is not named
+  --strict            exit 1 when a line is not supported or a route is closed
 
 What NGINX refused does not come out open. A location that it guarded with
 something that is not taken over comes out closed, with a comment that says
 why, and so does a route that would serve paths that another location refused.
 
-Exit code: 0 good, 1 not supported with --strict or a file that cannot be read
-or written, 2 wrong usage, 3 no NGINX configuration, or nothing in it that
+Exit code: 0 good, 1 every route is closed, something is not supported with
+--strict, or a file cannot be read or written, 2 wrong usage, 3 no NGINX configuration, or nothing in it that
 ossgate can serve.
 `;
 
@@ -91,7 +91,7 @@ function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }:
   const parsed = parseConf(main, includesOf(file, includeRoot));
   if (!parsed.ok) return fail(formatConfProblem(parsed.problem), EXIT.badConfig);
   const converted = convertConf(parsed.directives, { hosts });
-  const { yaml, findings, routeCount, closedCount } = converted;
+  const { yaml, findings, routeCount, refusedCount, closedCount } = converted;
   for (const line of formatFindings(findings)) process.stderr.write(`${line}\n`);
   process.stderr.write(`${summary(converted)}\n`);
   if (routeCount === 0)
@@ -107,6 +107,8 @@ function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }:
   }
   const isGood = check(yaml, output ?? "(output)");
   if (!isGood) return EXIT.badConfig;
+  if (refusedCount + closedCount === routeCount)
+    return fail("every route is closed: nothing would be served", EXIT.failed);
   const isLess = closedCount > 0 || findings.some(({ verdict }) => verdict === "not supported");
   return isStrict && isLess ? EXIT.failed : EXIT.good;
 }
@@ -122,10 +124,17 @@ function check(yaml: string, name: string): boolean {
   return result.ok;
 }
 
-function summary({ findings, routeCount, closedCount }: Converted): string {
-  const closed = closedCount === 0 ? "" : ` (${closedCount} closed to everybody: see their comments)`;
+function summary({ findings, routeCount, refusedCount, closedCount }: Converted): string {
   const counts = VERDICTS.map((verdict) => `${findings.filter((one) => one.verdict === verdict).length} ${verdict}`);
-  return `${routeCount} ${routeCount === 1 ? "route" : "routes"}${closed}; ${counts.join(", ")}`;
+  const served = routeCount - refusedCount - closedCount;
+  const said = [
+    `${served} ${served === 1 ? "route serves" : "routes serve"}`,
+    refusedCount === 0 ? "" : `${refusedCount} ${refusedCount === 1 ? "refuses" : "refuse"} everybody, as with NGINX`,
+    closedCount === 0
+      ? ""
+      : `${closedCount} ${closedCount === 1 ? "is" : "are"} closed until you decide: see the comments`,
+  ].filter((text) => text !== "");
+  return `directives: ${counts.join(", ")}\n${said.join("; ")}`;
 }
 
 function fail(message: string, code: number): number {

@@ -2,9 +2,11 @@ import { keepDebuggerShut, operateBySignals, untilStopped } from "../process/sig
 import { Supervisor } from "../process/supervisor.js";
 import { readArguments } from "./arguments.js";
 import { readConfigText } from "./config-file.js";
+import { configFile, NO_FILE } from "./default-file.js";
 import { EXIT } from "./exit-codes.js";
+import { checkNamedFiles } from "./named-files.js";
 
-const HELP = `Usage: ossgate run --config FILE
+const HELP = `Usage: ossgate run [--config FILE]
 
 Serves with this configuration, in as many worker processes as workers says,
 until SIGTERM or SIGINT. Then nothing new is accepted, what runs may finish for
@@ -12,6 +14,14 @@ limits.shutdownTimeout, and the exit status is 0; a second signal ends it at
 once. SIGHUP reads the file again, as 'ossgate reload' does; SIGUSR2 opens log
 files again. The access log goes to standard output, everything else to
 standard error, unless log says otherwise.
+
+  -c, --config FILE   the configuration (./gateway.yaml, else
+                      /etc/ossgate/gateway.yaml)
+  -h, --help          print this
+
+Exit code: 0 it was told to end; 3 the configuration, or a file or variable that
+it names, is no good, as 'ossgate check' tells; 2 wrong usage; 1 anything else:
+an address that another program has, say.
 `;
 
 /** `ossgate run`; resolves with the exit status. */
@@ -21,6 +31,10 @@ export async function run(args: readonly string[], version: string): Promise<num
   keepDebuggerShut();
   const read = await readConfigText(file, "run", { showsWarnings: true });
   if (typeof read === "number") return read;
+  // Before anything is opened: what a restart does not mend is told apart by its exit code.
+  const { problems } = await checkNamedFiles(read, { file, isService: true });
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  if (problems.length > 0) return EXIT.badConfig;
   const gateway = new Supervisor({ ...read, file, version });
   // From here on: a reload that comes too early waits, and a signal that ends it ends it in order.
   operateBySignals(gateway);
@@ -41,7 +55,7 @@ function parseRunArgs(args: readonly string[]): string | number {
   });
   if (typeof parsed === "string") return usage(parsed);
   const { help, config } = parsed.values;
-  if (help !== true) return config ?? usage("--config FILE is missing");
+  if (help !== true) return configFile(config) ?? usage(NO_FILE);
   process.stdout.write(HELP);
   return EXIT.good;
 }

@@ -1,9 +1,10 @@
 import { parseDurationMs } from "../core/units.js";
 import { RESPONSE_OVERRIDES } from "../issue/parameters.js";
 import { readArguments } from "./arguments.js";
+import { configFile, NO_FILE } from "./default-file.js";
 import { EXIT } from "./exit-codes.js";
 
-const HELP = `Usage: ossgate sign --config FILE [OPTION]… URL
+const HELP = `Usage: ossgate sign [OPTION]… URL
 
 Prints one URL that opens what is private: a link, signed with the gateway's
 own secret, or an OSS presigned URL whose host is that of URL. What URL's path
@@ -18,6 +19,8 @@ means, and what may be issued for it, is what the configuration's routes say.
                         content-language, expires, cache-control,
                         content-disposition or content-encoding
   --explain             what was signed, secrets masked, on standard error
+  -c, --config FILE     the configuration (./gateway.yaml, else
+                        /etc/ossgate/gateway.yaml)
 
 Links:
   --prefix              everything below URL, which ends at a /
@@ -101,13 +104,14 @@ export function readSignOptions(args: readonly string[]): SignOptions | number {
     return EXIT.good;
   }
   const [url, ...others] = positionals;
-  if (values.config === undefined) return signUsage("--config FILE is missing");
+  const config = configFile(values.config);
+  if (config === null) return signUsage(NO_FILE);
   if (url === undefined) return signUsage("which URL?");
   if (others.length > 0) return signUsage("one URL at a time");
   const request = readRequest(url, values);
   if (typeof request === "string") return signUsage(request);
   return {
-    config: values.config,
+    config,
     explains: values.explain === true,
     request,
     onlyLinks: given(values, ["prefix", "client"]),

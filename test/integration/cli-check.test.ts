@@ -25,7 +25,7 @@ function run(command: "check" | "schema", args: readonly string[], cwd = ROOT): 
 }
 
 t.test("the example and the smallest file are good: exit 0 and one line each", async (t) => {
-  const ran = await run("check", ["config/gateway.example.yaml", "config/gateway.minimal.yaml"]);
+  const ran = await run("check", ["--syntax-only", "config/gateway.example.yaml", "config/gateway.minimal.yaml"]);
   t.strictSame(ran, {
     code: 0,
     stdout:
@@ -86,13 +86,13 @@ t.test("a good file does not hide a bad one, nor a missing file a bad one", asyn
 });
 
 t.test("no file and an unknown option are wrong usage: exit 2", async (t) => {
-  t.equal((await run("check", [])).code, 2);
+  t.equal((await run("check", [], t.testdir({}))).code, 2);
   t.match(await run("check", ["--strict", "x"]), { code: 2, stderr: /unknown option '--strict'/ });
   t.equal((await run("schema", ["--nothing"])).code, 2);
 });
 
 t.test("--help is no failure", async (t) => {
-  t.match(await run("check", ["--help"]), { code: 0, stdout: /^Usage: ossgate check FILE/, stderr: "" });
+  t.match(await run("check", ["--help"]), { code: 0, stdout: /^Usage: ossgate check /, stderr: "" });
   t.match(await run("schema", ["--help"]), { code: 0, stdout: /^Usage: ossgate schema/, stderr: "" });
 });
 

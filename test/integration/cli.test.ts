@@ -5,7 +5,10 @@ import { join } from "node:path";
 import t, { type Test as Tap } from "tap";
 import { type Ended, runProgram, startProgram } from "./cli-program.js";
 
-const COMMANDS = ["run", "check", "sign", "demo", "schema"];
+const COMMANDS = [
+  ...["run", "check", "reload", "upgrade", "explain", "doctor", "sign", "demo", "schema"],
+  ...["import-nginx", "import-cors", "import-referer"],
+];
 
 const configOf = (listen: string, admin = "127.0.0.1:0"): string => `
 listeners: [{ name: web, address: "${listen}" }]
@@ -34,6 +37,9 @@ function isReadable(t: Tap, { stdout, stderr }: Ended): void {
   );
 }
 
+/** Lines that a terminal would break. */
+const tooWide = (text: string): string[] => text.split("\n").filter((line) => line.length > 80);
+
 /** Standard error without the log's JSON. */
 const linesForPeople = (stderr: string): string[] =>
   stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"));
@@ -43,45 +49,68 @@ t.test("--help of the program names every command, and goes to standard output",
     const ended = await runProgram(t, [flag]);
     t.match(ended, { code: 0, stderr: "" });
     for (const command of COMMANDS) t.match(ended.stdout, new RegExp(`^  ossgate ${command}\\b`, "m"));
+    t.strictSame(tooWide(ended.stdout), []);
     isReadable(t, ended);
   }
 });
 
-t.test("--help of every command says how it is used", async (t) => {
+t.test("--help of every command says how it is used, in 80 columns", async (t) => {
   for (const command of COMMANDS) {
-    for (const flag of ["--help", "-h"]) {
-      const ended = await runProgram(t, [command, flag]);
-      t.match(ended, { code: 0, stderr: "" }, command);
-      t.match(ended.stdout, new RegExp(`^Usage: ossgate ${command}\\b`));
-      isReadable(t, ended);
-    }
+    const ended = await runProgram(t, [command, command === "run" ? "-h" : "--help"]);
+    t.match(ended, { code: 0, stderr: "" }, command);
+    t.match(ended.stdout, new RegExp(`^Usage: ossgate ${command}\\b`));
+    t.strictSame(tooWide(ended.stdout), []);
+    isReadable(t, ended);
   }
 });
 
 t.test("--version is the package's version", async (t) => {
   const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
   const { version } = JSON.parse(text) as { version: string };
-  for (const flag of ["--version", "-v"]) {
+  for (const flag of ["version", "--version", "-v"]) {
     t.match(await runProgram(t, [flag]), { code: 0, stdout: `ossgate ${version}\n`, stderr: "" });
   }
 });
 
-t.test("no command, and one that there is not, is wrong usage with the help on standard error", async (t) => {
-  for (const args of [[], ["serve"], ["--config", "x"]]) {
-    const ended = await runProgram(t, args);
+t.test("no command is wrong usage with the help on standard error", async (t) => {
+  const ended = await runProgram(t, []);
+  t.match(ended, { code: 2, stdout: "", stderr: /^Usage:/m });
+  isReadable(t, ended);
+});
+
+t.test("a command that there is not is answered with one line, and the nearest name", async (t) => {
+  for (const [name, hint] of [
+    ["relaod", "Did you mean 'ossgate reload'?"],
+    ["import-ngnix", "Did you mean 'ossgate import-nginx'?"],
+    ["serve-everything", "'ossgate help' lists them."],
+    ["--config", "Options stand behind the command: ossgate run --config FILE."],
+    ["a\u001b[31m", "'ossgate help' lists them."],
+  ] as const) {
+    const { code, stdout, stderr } = await runProgram(t, [name, "x"]);
+    t.same([code, stdout], [2, ""], name);
+    t.match(stderr, /^ossgate: there is no command '[^\p{Cc}]*'\. [^\n]+\n$/u);
+    t.ok(stderr.endsWith(`${hint}\n`), stderr);
+  }
+});
+
+t.test("help COMMAND is the command's help", async (t) => {
+  t.match(await runProgram(t, ["help", "reload"]), { code: 0, stdout: /^Usage: ossgate reload/, stderr: "" });
+  t.match(await runProgram(t, ["help", "relaod"]), { code: 2, stdout: "", stderr: /ossgate reload/ });
+});
+
+t.test("wrong options of run are wrong usage", async (t) => {
+  for (const args of [["--config"], ["--nope"], ["gateway.yaml"]]) {
+    const ended = await runProgram(t, ["run", ...args]);
     t.match(ended, { code: 2, stdout: "" }, args.join(" "));
-    t.match(ended.stderr, /^Usage:/m);
-    if (args[0] !== undefined) t.ok(ended.stderr.includes(args[0]));
+    t.match(ended.stderr, /^ossgate run: .+\n\nUsage: ossgate run \[--config FILE\]\n/);
     isReadable(t, ended);
   }
 });
 
-t.test("wrong options of run are wrong usage", async (t) => {
-  for (const args of [[], ["--config"], ["--nope"], ["gateway.yaml"]]) {
-    const ended = await runProgram(t, ["run", ...args]);
-    t.match(ended, { code: 2, stdout: "" }, args.join(" "));
-    t.match(ended.stderr, /^ossgate run: .+\n\nUsage: ossgate run --config FILE\n/);
-    isReadable(t, ended);
+t.test("where no configuration is named it is ./gateway.yaml", async (t) => {
+  const cwd = t.testdir({ "gateway.yaml": "listeners: [" });
+  for (const args of [["run"], ["check"], ["doctor"], ["sign", "http://127.0.0.1/x"]]) {
+    t.match(await runProgram(t, args, { cwd }), { code: 3, stdout: "", stderr: /^gateway\.yaml:1:/ }, args.join(" "));
   }
 });
 
@@ -95,16 +124,6 @@ t.test("an option that there is not is named, without advice that does not help"
   }
   const { stderr } = await runProgram(t, ["run", "--config", "--nope"]);
   t.match(stderr, /^ossgate run: [^\n]*--config[^\n]*\n\nUsage/);
-});
-
-t.test("the help of these commands fits into 80 columns", async (t) => {
-  for (const command of ["run", "check", "sign", "schema"]) {
-    const { stdout } = await runProgram(t, [command, "--help"]);
-    t.strictSame(
-      stdout.split("\n").filter((line) => line.length > 80),
-      [],
-    );
-  }
 });
 
 t.test("run refuses a bad configuration with a line for each problem, and listens nowhere", async (t) => {

@@ -6,13 +6,16 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { doctor } from "../../src/cli/doctor.js";
+import type { GatewayConfig } from "../../src/config/gateway-config.js";
 import { readConfig } from "../../src/config/read-config.js";
 import { Secret } from "../../src/core/secret.js";
 import { examine, onlyRoute } from "../../src/doctor/examine.js";
+import { examineFiles } from "../../src/doctor/files.js";
 import type { Finding, Level } from "../../src/doctor/finding.js";
 import type { Emulator, EmulatorOptions } from "../../src/emulator/index.js";
 import type { BucketOptions } from "../../src/emulator/store.js";
 import { startEmulator, startGateway } from "../support/gateway.js";
+import { pairsOf, TestAuthority } from "../support/tls-world.js";
 import { runProgram } from "./cli-program.js";
 
 const BUCKET = "examplebucket";
@@ -363,6 +366,52 @@ t.test("listeners: free, taken by ossgate itself, taken by another program, an a
   t.match(levelOf("listener theirs"), { level: "broken", result: /another program/ });
   t.match(levelOf("listener nobodys"), { level: "broken", result: /EADDRNOTAVAIL/ });
   t.match(levelOf("admin"), { level: "ok", result: /served by ossgate/ });
+});
+
+t.test("a certificate must be for the hosts that its listener's routes answer to", async (t) => {
+  const authority = new TestAuthority(t);
+  const hosts = ["img.example.com", "a.cdn.example.com", "192.0.2.7"];
+  const listed = (san: string, routeHosts = hosts): GatewayConfig => {
+    const tls = `{ certificates: ${pairsOf(authority.issue({ san }))} }`;
+    return configOf(`
+listeners: [{ name: secure, address: "127.0.0.1:0", tls: ${tls} }]
+admin: { address: "127.0.0.1:0" }
+buckets: { media: { bucket: examplebucket, endpoint: "http://127.0.0.1:9" } }
+routes: [{ name: images, match: { hosts: ${JSON.stringify(routeHosts)} }, bucket: media }]
+`);
+  };
+  for (const [config, level, said] of [
+    [listed("DNS:img.example.com,DNS:*.cdn.example.com,IP:192.0.2.7"), "ok", /img\.example\.com, a\.cdn/],
+    [listed("DNS:*.example.com,IP:192.0.2.7"), "warn", /no certificate is for a\.cdn\.example\.com$/],
+    [
+      listed("DNS:www.example.com"),
+      "broken",
+      /no certificate is for img\.example\.com, a\.cdn\.example\.com, 192\.0\.2\.7$/,
+    ],
+    [listed("DNS:*.example.com", ["*.example.com"]), "ok", /\*\.example\.com/],
+    [listed("DNS:img.example.com", ["*.example.com"]), "broken", /\*\.example\.com/],
+  ] as const) {
+    const [, listener] = await examineFiles(config, Date.now());
+    const finding = listener?.findings.find(({ check }) => check === "hosts");
+    t.match(finding, { level, result: said });
+    t.equal(finding?.next === null, level === "ok");
+  }
+});
+
+t.test("what systemd shows to the service alone is not called broken", async (t) => {
+  const directory = "$CREDENTIALS_DIRECTORY";
+  const config = configOf(`
+listeners: [{ name: secure, address: "127.0.0.1:0", tls: { certificates: [{ certFile: ${directory}/a.pem, keyFile: ${directory}/a.key }] } }]
+admin: { address: "127.0.0.1:0", bearerSecret: { file: ${directory}/admin } }
+buckets: { media: { bucket: examplebucket, endpoint: "http://127.0.0.1:9" } }
+routes: [{ name: images, match: { hosts: [img.example.com] }, bucket: media }]
+`);
+  const findings = (await examineFiles(config, Date.now())).flatMap((report) => report.findings);
+  t.match(findings, [
+    { level: "skipped", check: "secret", next: /As root, while the service runs/ },
+    { level: "skipped", check: "certificate", next: /As root, while the service runs/ },
+  ]);
+  t.equal(findings.length, 2);
 });
 
 t.test("secrets and files that are not there", async (t) => {
