@@ -19,6 +19,9 @@ export interface Access {
 
 export const EVERYBODY = ["0.0.0.0/0", "::/0"];
 
+/** Of which `proxies` are believed, everywhere. */
+export type AddressInput = Pick<AccessInput, "scope" | "proxies">;
+
 export interface AccessInput {
   readonly scope: Scope;
   readonly hosts: readonly string[];
@@ -70,7 +73,7 @@ interface Clients {
 }
 
 /** Whether proxies say it as they do here, and the same ones are believed. */
-function isAddressKnown({ scope, proxies }: AccessInput): boolean {
+export function isAddressKnown({ scope, proxies }: AddressInput): boolean {
   const trusted = scope.all("set_real_ip_from").map(({ args }) => parseCidr(args[0] ?? ""));
   if (trusted.length === 0) return proxies.size === 0;
   const header = (scope.one("real_ip_header")?.args[0] ?? "X-Real-IP").toLowerCase();
@@ -203,13 +206,28 @@ function readSecureLink(scope: Scope, findings: Findings, lost: string[]): YamlM
     return undefined;
   }
   findings.taken(link, "allow.links.secureLink");
-  findings.taken(hash, "allow.links.secureLink.expression; put its secret into the environment as NGINX_LINK_SECRET");
-  for (const [guard] of guards) reportBlock(guard, findings, "links that are wrong or have expired are answered 403");
+  findings.approximated(hash, SECURE_LINK);
+  for (const [guard] of guards) reportLink(guard, findings);
   const [, md5Parameter = "", expiresParameter = ""] = names;
   return {
     secret: { env: "LINK_SECRET" },
+    maxAge: LONGEST_AGE,
     secureLink: { expression, secret: { env: "NGINX_LINK_SECRET" }, md5Parameter, expiresParameter },
   };
+}
+
+/** NGINX takes a link for as long as it says. */
+const LONGEST_AGE = "3650d";
+const SECURE_LINK =
+  "allow.links.secureLink.expression: before the start put its secret into the environment as NGINX_LINK_SECRET, and a new one of at least 16 bytes, for links that ossgate makes, as LINK_SECRET; links may last ten years as with NGINX, a shorter allow.links.maxAge is safer";
+
+function reportLink(guard: Directive, findings: Findings): void {
+  const status = returnedStatus(guard);
+  if (status === null || status === 403)
+    reportBlock(guard, findings, "wrong links and those that have expired are answered 403");
+  else
+    for (const one of [guard, ...(guard.block ?? [])])
+      findings.approximated(one, `links are refused with 403, and not with ${status}`);
 }
 
 /** The expression with `$secret` for the one text in it; `null`: there are none or several. */

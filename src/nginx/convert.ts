@@ -11,7 +11,7 @@ import { remarkOn } from "./known.js";
 import { type Listen, readListens } from "./listen.js";
 import { Listeners } from "./listeners.js";
 import { BY_PATTERN, type LocationPath, readLocation } from "./path.js";
-import { closedAt, closedOf, type Index, type Placed, placeOf } from "./placed.js";
+import { ANSWERED_ITSELF, closedAt, closedOf, type Index, type Placed, placeOf, REFUSED } from "./placed.js";
 import { escaped, type Reach, readReach, segmentOf, within } from "./reach.js";
 import { isSentToHttps, type Redirect, readPlainRedirect, readRedirect } from "./redirects.js";
 import { type ProxiedLocation, type RouteParts, readGuard, readRoutes } from "./routes.js";
@@ -31,6 +31,8 @@ export interface Converted {
   /** In the order of the directives, an included file's where it is included. */
   readonly findings: readonly Finding[];
   readonly routeCount: number;
+  /** Routes that nobody may use, as nobody might with NGINX. */
+  readonly refusedCount: number;
   /** Routes that nobody may use until somebody has looked at them. */
   readonly closedCount: number;
 }
@@ -43,6 +45,8 @@ export function convertConf(directives: readonly Directive[], options: ConvertOp
   const conversion = new Conversion(directives, options);
   return conversion.convert();
 }
+
+const isLost = (route: YamlMap): boolean => route[COMMENTS]?.some((text) => text.startsWith("Closed: ")) === true;
 
 interface Server {
   readonly directive: Directive;
@@ -137,7 +141,8 @@ class Conversion {
       yaml: yamlText(map),
       findings: this.#collect(),
       routeCount: routes.length,
-      closedCount: routes.filter(isClosed).length,
+      refusedCount: routes.filter((route) => isClosed(route) && !isLost(route)).length,
+      closedCount: routes.filter((route) => isClosed(route) && isLost(route)).length,
     };
   }
 
@@ -352,18 +357,15 @@ class Conversion {
   #close(found: FoundLocation, server: Server, path: LocationPath, reach: Reach): void {
     const { directive, scope } = found;
     if (scope.own("internal").length > 0) this.#findings.taken(directive, "closed: NGINX alone asked for it");
-    else if (!this.#findings.has(directive) || scope.own("proxy_pass").length > 0)
-      this.#findings.unsupported(
-        directive,
-        "it passes nothing on to a bucket: its paths are closed; keep NGINX for them",
-      );
+    else this.#reportRefused(found);
     const isTold = isGuarded(scope) || scope.own("proxy_pass").length > 0;
     this.#leftOut.add(directive);
     const { order, within } = found;
     if (isTold || reach.kind === "exact")
       this.#guards.push({ directive, server: server.directive, reach, body: null, order, within });
     if (reach.kind === "exact") return;
-    const closed = closedAt({ ...this.#standing(found, server), reach, hosts: server.hosts }, path.pathPrefix);
+    const site = { ...this.#standing(found, server), reach, hosts: server.hosts };
+    const closed = closedAt(site, path.pathPrefix, null, isRefusal(scope) ? REFUSED : ANSWERED_ITSELF);
     this.#closed.push({ ...closed, isFiller: false, isGuarded: isTold });
   }
 
@@ -387,21 +389,22 @@ class Conversion {
     if (location !== null || !isClosable)
       for (const one of [directive, ...scope.own("proxy_pass")])
         this.#findings.unsupported(one, isClosable ? "its paths are closed: keep NGINX for them" : why);
-    else this.#reportDenied(found);
+    else this.#reportRefused(found);
     for (const reach of reaches) this.#guard(found, server, reach, null);
   }
 
-  /** Its requests were answered by NGINX itself: the paths are refused, as they were or nearly so. */
-  #reportDenied({ directive, scope }: FoundLocation): void {
+  /** NGINX answered its requests itself: they are refused, as they were or nearly so. */
+  #reportRefused({ directive, scope }: FoundLocation): void {
     const [answer] = scope.own("return");
-    const isRefusal = answer === undefined ? scope.own("deny").length > 0 : /^4\d\d$/.test(answer.args[0] ?? "");
-    if (isRefusal) this.#findings.approximated(directive, "routes[].deny.paths, answered 403");
+    if (!isRefusal(scope)) {
+      if (!this.#findings.has(directive)) this.#findings.unsupported(directive, KEEP_NGINX);
+      return;
+    }
+    const status = answer?.args[0] ?? "403";
+    if (status === "403") this.#findings.taken(directive, "its paths are refused: routes[].deny");
     else
-      this.#findings.unsupported(
-        directive,
-        "its paths are refused (routes[].deny.paths): keep NGINX for what it answered",
-      );
-    for (const one of [...scope.own("deny"), answer]) if (isRefusal) this.#findings.taken(one, "routes[].deny.paths");
+      this.#findings.approximated(directive, `its paths are refused with 403, and not with ${status}: routes[].deny`);
+    for (const inner of directive.block ?? []) this.#findings.taken(inner, "its location's paths are refused");
   }
 
   #guard(found: FoundLocation, server: Server, reach: Reach, body: YamlMap | null): void {
@@ -596,6 +599,16 @@ const WHOLE: Reach = { kind: "prefix", start: "/", isSharp: true, pattern: "^/" 
 const ROOT: Reach = { kind: "exact", start: "/", isSharp: true, pattern: "^/$" };
 
 const isWholePrefix = ({ kind, start }: Reach): boolean => start === "/" && (kind === "prefix" || kind === "preferred");
+
+/** Whether NGINX refused all of a location's requests by itself. */
+function isRefusal(scope: Scope): boolean {
+  const [answer] = scope.own("return");
+  const denies = scope.own("deny").some(({ args }) => args[0] === "all") && scope.own("allow").length === 0;
+  const isRefused = answer === undefined ? denies : /^4\d\d$/.test(answer.args[0] ?? "");
+  return isRefused && scope.own("proxy_pass").length === 0;
+}
+
+const KEEP_NGINX = "it passes nothing on to a bucket: its paths are refused (routes[].deny); keep NGINX for them";
 
 const PROGRAM_FILES =
   "it has nothing to do with the bucket, which has these paths now; keep NGINX for files of this machine";

@@ -1,4 +1,5 @@
 import type { ConfProblem, Directive } from "./directive.js";
+import { shownDirective } from "./shown.js";
 
 export const VERDICTS = ["taken over", "approximated", "not supported", "dangerous in the original"] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -47,52 +48,42 @@ export class Findings {
   }
 }
 
-/** One line for each directive's text and what became of it, in their order; what comes again is counted. */
+/** What must be looked at comes first. */
+const WORST_FIRST: readonly Verdict[] = ["not supported", "dangerous in the original", "approximated", "taken over"];
+
+/** One line for each kind of directive and what became of it, the worst first; what comes again is counted, with its places. */
 export function formatFindings(findings: readonly Finding[]): readonly string[] {
   const groups = new Map<string, { readonly first: Finding; readonly places: Set<string> }>();
   for (const finding of findings) {
     const { directive, verdict, text } = finding;
-    const key = JSON.stringify([directive.name, directive.args, verdict, text]);
+    const key = JSON.stringify([directive.name, verdict, text]);
     const group = groups.get(key) ?? { first: finding, places: new Set() };
     group.places.add(`${directive.file}:${directive.line}`);
     groups.set(key, group);
   }
-  return [...groups.values()].map(({ first, places }) => {
+  const sorted = [...groups.values()].toSorted(
+    (a, b) => WORST_FIRST.indexOf(a.first.verdict) - WORST_FIRST.indexOf(b.first.verdict),
+  );
+  return sorted.map(({ first, places }) => {
     const others = [...places].slice(1).map((place) => place.replace(`${first.directive.file}:`, ""));
     if (others.length === 0) return formatFinding(first);
     const named = others.slice(0, MAX_PLACES).join(", ");
     const more = others.length > MAX_PLACES ? ", …" : "";
-    return oneLine(`${formatFinding(first)} (${places.size} times: also at ${named}${more})`);
+    return oneLine(`${formatFinding(first)} (${places.size} places: also at ${named}${more})`);
   });
 }
 
 const MAX_PLACES = 5;
-const MAX_SHOWN_CHARS = 90;
 
 /** `file:line: directive: verdict: text`, always one line, without secrets. */
 export function formatFinding({ directive, verdict, text }: Finding): string {
   return oneLine(
-    `${directive.file}:${directive.line}: ${shown(directive)}: ${verdict}${text === "" ? "" : `: ${text}`}`,
+    `${directive.file}:${directive.line}: ${shownDirective(directive)}: ${verdict}${text === "" ? "" : `: ${text}`}`,
   );
 }
 
 export function formatConfProblem({ file, line, col, message }: ConfProblem): string {
   return oneLine(`${file}:${line}:${col}: ${message}`);
-}
-
-/** What names a secret, or is one. */
-const SECRETIVE = /secret|password|token|authorization|secure_link_md5|api[_-]?key/i;
-
-/** The directive as it stands, shortened. */
-function shown({ name, args, block }: Directive): string {
-  // An include of nothing carries the reason behind the name.
-  const given = name === "include" ? args.slice(0, 1) : args;
-  const words = SECRETIVE.test([name, ...args.slice(0, 1)].join(" ")) && args.length > 0 ? ["***"] : given;
-  // The tokens lose the bracket behind a quote, as NGINX's do.
-  const end = name === "if" && !words.at(-1)?.endsWith(")") ? ")" : "";
-  const text = `${[name, ...words.map((word) => (word === "" ? '""' : word))].join(" ")}${end}`;
-  const short = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS - 1)}…` : text;
-  return block === null ? short : `${short} {}`;
 }
 
 function oneLine(text: string): string {

@@ -1,3 +1,4 @@
+import { type AddressInput, isAddressKnown } from "./access.js";
 import type { Directive } from "./directive.js";
 import type { Findings } from "./findings.js";
 import type { Scope } from "./scope.js";
@@ -12,13 +13,14 @@ interface Budget {
 }
 
 /** `limit_req`, `limit_conn`, `limit_rate` and the size of bodies; `undefined`: nothing is limited. */
-export function readLimits(scope: Scope, findings: Findings): YamlMap | undefined {
+export function readLimits(input: AddressInput, findings: Findings): YamlMap | undefined {
+  const { scope } = input;
   const whole: Budget = {};
   const perClient: Budget = {};
   const requests = scope.all("limit_req");
   const connections = scope.all("limit_conn");
-  for (const limit of requests) readRequests(limit, scope, { whole, perClient }, findings);
-  for (const limit of connections) readConnections(limit, scope, { whole, perClient }, findings);
+  for (const limit of requests) readRequests(limit, input, { whole, perClient }, findings);
+  for (const limit of connections) readConnections(limit, input, { whole, perClient }, findings);
   readRate(scope, perClient, findings);
   const isRefusing = [whole, perClient].some(
     (budget) => budget.requests !== undefined || budget.connections !== undefined,
@@ -55,13 +57,16 @@ interface Budgets {
   readonly perClient: Budget;
 }
 
-const CLIENT_KEY = /^\$(?:binary_remote_addr|remote_addr|http_x_forwarded_for|http_x_real_ip)$/;
+const CLIENT_KEY = /^\$(?:binary_remote_addr|remote_addr)$/;
+/** What a proxy in front says of the client, which is believed of trusted ones alone. */
+const PROXY_KEY = /^\$(?:http_x_forwarded_for|http_x_real_ip)$/;
 const WHOLE_KEY = /^\$(?:server_name|host|http_host|server_port)$/;
 
 /** The budget that a zone's key means; `null`: one of neither kind. */
-function budgetOf(zone: Directive | undefined, { whole, perClient }: Budgets): Budget | null {
+function budgetOf(zone: Directive | undefined, input: AddressInput, { whole, perClient }: Budgets): Budget | null {
   const key = zone?.args.find((argument) => argument.startsWith("$")) ?? "";
-  if (CLIENT_KEY.test(key)) return perClient;
+  if (CLIENT_KEY.test(key)) return isAddressKnown(input) ? perClient : null;
+  if (PROXY_KEY.test(key)) return input.proxies.size > 0 ? perClient : null;
   return WHOLE_KEY.test(key) ? whole : null;
 }
 
@@ -69,19 +74,14 @@ function findZone(scope: Scope, kind: string, name: string): Directive | undefin
   return scope.through(kind).find(({ args }) => args.some((argument) => argument.startsWith(`zone=${name}:`)));
 }
 
-function readRequests(limit: Directive, scope: Scope, budgets: Budgets, findings: Findings): void {
+function readRequests(limit: Directive, input: AddressInput, budgets: Budgets, findings: Findings): void {
   const name = parameter(limit, "zone");
-  const zone = findZone(scope, "limit_req_zone", name ?? "");
-  const budget = budgetOf(zone, budgets);
+  const zone = findZone(input.scope, "limit_req_zone", name ?? "");
+  const budget = budgetOf(zone, input, budgets);
   const rate = perSecond(zone === undefined ? "" : (parameter(zone, "rate") ?? ""));
   if (zone === undefined || budget === null || rate === null || budget.requests !== undefined) {
-    findings.unsupported(
-      limit,
-      budget?.requests === undefined
-        ? "limits are for one client or for all: write limits"
-        : "a route has one rate for each client",
-    );
-    findings.unsupported(zone, "limits are for one client or for all: write limits");
+    findings.unsupported(limit, budget?.requests === undefined ? NO_KEY : "a route has one rate for each client");
+    findings.unsupported(zone, NO_KEY);
     return;
   }
   budget.requests = `${rate}/s`;
@@ -96,6 +96,9 @@ function readRequests(limit: Directive, scope: Scope, budgets: Budgets, findings
     );
 }
 
+const NO_KEY =
+  "limits are for one client, whose address must be known (trustedProxies, where it is behind others), or for all: write limits";
+
 /** `10r/s`, `30r/m`. */
 function perSecond(rate: string): number | null {
   const match = /^(\d{1,7})r\/([sm])$/.exec(rate);
@@ -104,10 +107,10 @@ function perSecond(rate: string): number | null {
   return value < 0.1 || value > 1_000_000 ? null : Number(value.toFixed(4));
 }
 
-function readConnections(limit: Directive, scope: Scope, budgets: Budgets, findings: Findings): void {
+function readConnections(limit: Directive, input: AddressInput, budgets: Budgets, findings: Findings): void {
   const [name = "", count = ""] = limit.args;
-  const zone = findZone(scope, "limit_conn_zone", name);
-  const budget = budgetOf(zone, budgets);
+  const zone = findZone(input.scope, "limit_conn_zone", name);
+  const budget = budgetOf(zone, input, budgets);
   const value = Number(count);
   if (
     zone === undefined ||
@@ -117,8 +120,8 @@ function readConnections(limit: Directive, scope: Scope, budgets: Budgets, findi
     value > 1_000_000 ||
     budget.connections !== undefined
   ) {
-    findings.unsupported(limit, "limits are for one client or for all: write limits");
-    findings.unsupported(zone, "limits are for one client or for all: write limits");
+    findings.unsupported(limit, NO_KEY);
+    findings.unsupported(zone, NO_KEY);
     return;
   }
   budget.connections = value;

@@ -52,10 +52,12 @@ function mayStandAt(route: Placed, base: Placed, roots: readonly Placed[]): bool
   return route.isTemplate || (!roots.includes(base) && isStricter(route.body, base.body));
 }
 
-/** What takes off its own prefix cannot stand at another one. */
+/** What takes off its own prefix cannot stand at another one, and what is refused to everybody needs no route. */
 function entryOf(route: Placed): Entry {
-  const { directive, server, reach, order, within, body } = route;
-  return body.stripPrefix === true ? { guard: { directive, server, reach, order, within, body } } : { route };
+  const { directive, server, reach, order, within, body, comments, isTemplate } = route;
+  const isRefused = isClosed(body) && (!isTemplate || comments.length === 0);
+  const isGuard = body.stripPrefix === true || isRefused;
+  return isGuard ? { guard: { directive, server, reach, order, within, body } } : { route };
 }
 
 /** For hosts that have no route of /: what stands there is not written. */

@@ -42,6 +42,8 @@ export type Site = Pick<Placed, "directive" | "server" | "listeners" | "from" | 
 
 export const ANSWERED_ITSELF = "Closed: NGINX answered these paths itself, and they are not the bucket's.";
 
+export const REFUSED = "Refused to everybody, as with NGINX.";
+
 /** Paths for nobody, where no other route has their prefix. */
 export function closedAt(site: Site, pathPrefix: string, guard: YamlMap | null = null, why = ANSWERED_ITSELF): Placed {
   const { directive, server, listeners, from, reach, hosts, order, within } = site;

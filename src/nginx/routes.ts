@@ -399,7 +399,7 @@ function readShared(location: ProxiedLocation, { findings, maps, proxies }: Rout
       referer,
       cors,
       indexDocument: !methods.includes("GET") ? undefined : index?.args[1]?.replace(/^(?:\$1)?\//, ""),
-      limits: readLimits(scope, findings),
+      limits: readLimits({ scope, proxies }, findings),
       responseHeaders,
       hsts,
       requestHeaders: removed.length === 0 ? undefined : { remove: removed },

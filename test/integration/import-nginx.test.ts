@@ -35,8 +35,25 @@ const SITE = `server {
     proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com;
   }
   location /private/ { deny all; }
+  location /files/ { root /srv; }
 }
 `;
+
+const ORDER = ["not supported", "dangerous", "approximated", "taken"];
+
+t.test("a configuration of which nothing would be served is a failure", async (t) => {
+  const conf = (inside: string): string =>
+    `server { listen 80; server_name img.example.com; location / { ${inside} proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com; } }`;
+  const folder = t.testdir({
+    "closed.conf": conf('if ($arg_k = "") { return 403; }'),
+    "refused.conf": conf("deny all;"),
+  });
+  for (const name of ["closed", "refused"]) {
+    const ran = await run(join(folder, `${name}.conf`));
+    t.equal(ran.code, 1, name);
+    t.match(ran.stderr, /\n0 routes serve; 1 .*\n.*every route is closed/, name);
+  }
+});
 
 t.test("files are included by their wildcards and named with their lines; the result is a configuration", async (t) => {
   const folder = t.testdir({
@@ -52,10 +69,17 @@ t.test("files are included by their wildcards and named with their lines; the re
   const ran = await run(file, "--include-root", folder, "--output", output, "--strict");
   t.equal(ran.code, 1, "something is not supported");
   t.match(ran.stderr, /a\.conf:5: proxy_pass http:\S+: taken over: buckets\.examplebucket/);
-  t.match(ran.stderr, /a\.conf:7: location \/private\/ \{\}: not supported: .*closed/);
-  t.match(
-    ran.stderr,
-    /\n2 routes \(1 closed[^)]*\); \d+ taken over, \d+ approximated, \d+ not supported, \d+ dangerous/,
+  t.match(ran.stderr, /a\.conf:7: location \/private\/ \{\}: taken over: its paths are refused/);
+  t.match(ran.stderr, /a\.conf:8: location \/files\/ \{\}: not supported: .*keep NGINX/);
+  t.match(ran.stderr, /\ndirectives: \d+ taken over, \d+ approximated, \d+ not supported, \d+ dangerous/);
+  t.match(ran.stderr, /\n1 route serves; 1 refuses everybody, as with NGINX; 1 is closed until you decide/);
+  const verdicts = ran.stderr
+    .split("\n")
+    .flatMap((line) => /: (not supported|dangerous|approximated|taken)/.exec(line)?.[1] ?? []);
+  t.same(
+    verdicts,
+    verdicts.toSorted((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)),
+    "the worst comes first",
   );
   const yaml = readFileSync(output, "utf8");
   t.equal(readConfig(yaml, output).ok, true);
@@ -95,6 +119,36 @@ t.test("the secret of secure_link is neither in the configuration nor in the rep
   t.notMatch(yaml + findings.map(formatFinding).join("\n"), "hush-hush");
 });
 
+t.test("the report shows no secret, wherever one may stand", async (t) => {
+  const folder = t.testdir({
+    "nginx.conf": `map $arg_k $ok { default 0; "HUSH1" 1; }
+    limit_req_zone $http_x_api_key zone=shown:10m rate=1r/s;
+    server { listen 80; server_name img.example.com;
+      set $tok "HUSH2";
+      set $tok Bearer-HUSH3;
+      if ($http_x_token != "HUSH4") { return 403; }
+      if ($arg_key != HUSH5) { return 403; }
+      if ($cookie_session ~* ^HUSH6) { return 403; }
+      if ($arg_a=HUSH7) { return 403; }
+      location / {
+        proxy_set_header Authorization "Basic HUSH8";
+        proxy_set_header X-Api-Key HUSH9;
+        proxy_set_header X-Token $http_x_token-HUSH10;
+        secure_link_secret HUSH11;
+        auth_jwt_key_file HUSH-not-one;
+        proxy_pass http://user:HUSH12@examplebucket.oss-cn-beijing-internal.aliyuncs.com/?key=HUSH13;
+        return 302 https://login.example.com/?token=HUSH14;
+      }
+    }`,
+  });
+  const parsed = parse(join(folder, "nginx.conf"));
+  const { yaml, findings } = convertConf(parsed.ok ? parsed.directives : [], { hosts: [] });
+  const report = formatFindings(findings).join("\n");
+  t.notMatch(report + yaml, /HUSH\d/);
+  t.match(report, "zone=shown:10m", "what is none is shown");
+  t.match(report, "set $tok ***");
+});
+
 t.test(
   "what is said of several directives of the same text is said once, with their number; closed routes are counted",
   async (t) => {
@@ -110,7 +164,7 @@ t.test(
     const lines = formatFindings(findings);
     const about = lines.filter((line) => line.includes("looked up once"));
     t.equal(about.length, 1);
-    t.match(about[0], /:2: .*\(3 times: also at 3, 4\)$/);
+    t.match(about[0], /:2: .*\(3 places: also at 3, 4\)$/);
     t.equal(new Set(lines).size, lines.length, "no line comes twice");
     t.same([routeCount, closedCount], [3, 1]);
   },
