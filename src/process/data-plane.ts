@@ -38,7 +38,7 @@ export interface DataPlaneOptions {
   /** Of `config`, from 1; absent: 1. */
   readonly generation?: number;
   /** What all processes have alike, for TLS sessions to be resumed in any of them; absent: its own. */
-  readonly ticketKeys?: Buffer | TicketSeed;
+  readonly ticketKeys?: TicketSeed;
 }
 
 /** The next configuration, compiled; nothing serves by it yet. One of the two is to be called, once. */
@@ -68,10 +68,7 @@ export class DataPlane {
   constructor(options: DataPlaneOptions) {
     const { config, stats, log, generation = 1, share = 1, worker = 1 } = options;
     this.#options = options;
-    const { ticketKeys } = options;
-    this.#ticketKeys = new TicketKeys(
-      Buffer.isBuffer(ticketKeys) ? { bytes: ticketKeys, untilMs: Infinity } : ticketKeys,
-    );
+    this.#ticketKeys = new TicketKeys(options.ticketKeys);
     this.#config = config;
     this.#generation = generation;
     this.#common = new Common(stats, log, options.budgets);

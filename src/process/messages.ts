@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import type { TicketSeed } from "../server/ticket-keys.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import type { StatsPatch } from "../telemetry/stats-transfer.js";
 import type { Others } from "./balance.js";
@@ -28,7 +29,7 @@ export type ToWorker =
       readonly version: string;
       readonly workers: number;
       /** See `DataPlaneOptions`. */
-      readonly ticketKeys: Uint8Array;
+      readonly ticketKeys: TicketSeed;
       readonly config: ConfigMessage;
     }
   | { readonly say: "prepare"; readonly id: number; readonly config: ConfigMessage }

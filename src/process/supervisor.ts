@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import type { GatewayConfig, SocketAddress } from "../config/gateway-config.js";
 import { Common } from "../route/common.js";
 import { Runtime } from "../route/runtime.js";
 import type { ReloadOutcome } from "../server/admin-source.js";
+import { TicketKeys } from "../server/ticket-keys.js";
 import { type Logger, openLog, type ProgramLog } from "../telemetry/log.js";
 import type { ProcessReport } from "../telemetry/process-report.js";
 import { Stats } from "../telemetry/stats.js";
@@ -49,7 +49,7 @@ export class Supervisor implements Fleet {
   readonly log: Logger;
   readonly #version: string;
   /** A TLS session that began in one worker is resumed in any. */
-  readonly #ticketKeys = randomBytes(48);
+  readonly #ticketKeys = new TicketKeys();
   readonly #programLog: ProgramLog;
   readonly #receiver = new StatsReceiver(this.stats);
   readonly #doors: FrontDoors;
@@ -331,7 +331,7 @@ export class Supervisor implements Fleet {
       worker: worker.number,
       version: this.#version,
       workers: this.#sharers,
-      ticketKeys: this.#ticketKeys,
+      ticketKeys: this.#ticketKeys.seed(),
       config: messageOf(this.#current),
     };
   }

@@ -100,7 +100,7 @@ async function begin(
     share: workers,
     worker,
     generation: message.generation,
-    ticketKeys: Buffer.from(ticketKeys),
+    ticketKeys,
     budgets: createLeasedBudgets(process, workers),
   });
   await plane.start();
