@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { check } from "./cli/check.js";
 import { borrowCredentialsDirectory } from "./cli/credentials-directory.js";
 import { demo } from "./cli/demo.js";
@@ -15,6 +14,7 @@ import { schema } from "./cli/schema.js";
 import { sign } from "./cli/sign.js";
 import { upgrade } from "./cli/upgrade.js";
 import { nearest } from "./config/nearest.js";
+import { readVersion } from "./process/program-version.js";
 
 const HELP = `ossgate: a gateway to Alibaba Cloud OSS buckets, by static address or by your
 own domain
@@ -47,12 +47,6 @@ The configuration is ./gateway.yaml, else /etc/ossgate/gateway.yaml, unless
 Exit code: 0 good; 1 failed; 2 wrong usage; 3 bad configuration, or a file or
 variable that it names.
 `;
-
-/** The program's version, from its package. */
-export function readVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 type Command = (args: readonly string[]) => Promise<number>;
 

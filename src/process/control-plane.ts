@@ -21,6 +21,7 @@ import {
 } from "../telemetry/process-report.js";
 import { RecentRates } from "../telemetry/recent-rates.js";
 import { ThrottlingWatch } from "../telemetry/throttling.js";
+import { WorkerCpu } from "../telemetry/worker-cpu.js";
 import type { Fleet } from "./fleet.js";
 import { listenOrExplain } from "./listen-or-explain.js";
 
@@ -58,6 +59,7 @@ export class ControlPlane {
   #secrets: AdminSecrets;
   #throttling: ThrottlingWatch;
   #reports: readonly ProcessReport[] = [];
+  readonly #cpu = new WorkerCpu();
   /** Ticked each second, when the numbers of all workers are in; in order. */
   readonly #tickers: readonly Ticker[];
   #timer: NodeJS.Timeout | undefined;
@@ -78,6 +80,7 @@ export class ControlPlane {
       credentials: () => mergeCredentials(this.#reports),
       sharedUp: () => mergeSharedUp(this.#reports),
       processes: () => this.#reports,
+      workerCpu: () => this.#cpu.seconds(),
       fleet: () => fleet.state,
       rates,
       connectionsLimit: () => fleet.state.config.limits.connections,
@@ -182,8 +185,10 @@ export class ControlPlane {
   }
 
   async #collect(): Promise<readonly ProcessReport[]> {
-    this.#reports = await this.#fleet.collect();
-    return this.#reports;
+    const reports = await this.#fleet.collect();
+    this.#reports = reports;
+    this.#cpu.see(reports);
+    return reports;
   }
 
   #watch(config: GatewayConfig): ThrottlingWatch {

@@ -17,10 +17,14 @@ import { dividedConfig } from "./divided.js";
 import { Listeners, type PreparedListeners, type WantedListener } from "./listeners.js";
 import { problemsOf, reportOf } from "./plane-report.js";
 import { closePlaneTls, openPlaneTls, type PlaneTls } from "./plane-tls.js";
+import { readVersion } from "./program-version.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a start or a reload waits for credentials and addresses. */
 const FIRST_ANSWERS_MS = 5_000;
+
+/** Of the program that runs here: another may be on the disk by the time it is asked for. */
+const VERSION = readVersion();
 
 export interface DataPlaneOptions {
   readonly config: GatewayConfig;
@@ -154,6 +158,8 @@ export class DataPlane {
     return {
       worker: this.#options.worker ?? 1,
       pid: process.pid,
+      version: VERSION,
+      node: process.version,
       generation: this.#generation,
       ...reportOf(this.#runtime),
       certificates: [...this.#tls.values()].flatMap((tls) => tls.gauges()),

@@ -26,6 +26,8 @@ export interface FleetState {
   readonly generation: number;
   readonly workersWanted: number;
   readonly workersServing: number;
+  /** Replaced, or too many: they accept nothing new and end what they serve. */
+  readonly workersDraining: number;
   /** Workers that ended without being told to, and were replaced. */
   readonly workerRestarts: number;
   /** Reloads by outcome. */

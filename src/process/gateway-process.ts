@@ -69,6 +69,7 @@ export class GatewayProcess implements Fleet {
       generation: this.#generation,
       workersWanted: 1,
       workersServing: 1,
+      workersDraining: 0,
       workerRestarts: 0,
       reloads: this.#reloads,
       isDraining: this.#isDraining,

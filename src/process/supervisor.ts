@@ -118,6 +118,7 @@ export class Supervisor implements Fleet {
       generation: this.#current.generation,
       workersWanted: this.#crew.wanted,
       workersServing: this.#crew.serving.length,
+      workersDraining: this.#crew.draining,
       workerRestarts: this.#crew.restarts,
       reloads: this.#reloads,
       isDraining: this.#isDraining,
@@ -220,9 +221,21 @@ export class Supervisor implements Fleet {
     }
     this.log.info("upgrading: workers are replaced one by one");
     const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
+    const warnings = await this.#otherVersions();
+    for (const cause of warnings) this.log.warn({ cause }, "not all processes are of one version");
     if (problem === null) this.log.info("upgraded: all workers are new");
     else this.log.error({ cause: problem }, "the upgrade went no further; who was not replaced serves on");
-    return this.#outcome(problem === null ? [] : [problem], []);
+    return this.#outcome(problem === null ? [] : [problem], warnings);
+  }
+
+  /** What differs from this process, and what to do about it, in a sentence. */
+  async #otherVersions(): Promise<readonly string[]> {
+    const reports = await this.collect();
+    const versions = new Set(reports.map(({ version }) => version ?? "of another version"));
+    versions.delete(this.#version);
+    if (versions.size === 0) return [];
+    const others = [...versions].join(" and ");
+    return [`workers are ${others}; the main process is ${this.#version} until 'systemctl restart ossgate'`];
   }
 
   async #reload(): Promise<ReloadOutcome> {

@@ -5,6 +5,8 @@ export interface FleetNumbers {
   readonly generation: number;
   readonly workersWanted: number;
   readonly workersServing: number;
+  /** Those that accept nothing new and end what they serve; absent: not known. */
+  readonly workersDraining?: number;
   readonly workerRestarts: number;
   readonly reloads: { readonly ok: number; readonly failed: number };
   readonly lastReload: { readonly ok: boolean } | null;
@@ -37,9 +39,10 @@ export function registerFleet(families: Families, numbers: () => FleetNumbers): 
     metric.set({ outcome: "failed" }, failed);
   });
   gauge(families, "ossgate_workers", "Processes that serve clients, and how many should.", ["state"], (metric) => {
-    const { workersWanted, workersServing } = numbers();
+    const { workersWanted, workersServing, workersDraining } = numbers();
     metric.set({ state: "wanted" }, workersWanted);
     metric.set({ state: "serving" }, workersServing);
+    if (workersDraining !== undefined) metric.set({ state: "draining" }, workersDraining);
   });
   counter(
     families,

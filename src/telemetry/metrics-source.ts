@@ -16,6 +16,8 @@ export interface MetricsSource {
   sharedUp?(): boolean | null;
   /** What each process that serves says of itself; absent: nothing is known. */
   processes?(): readonly ProcessReport[];
+  /** Seconds of CPU by worker, which never fall; absent: not known. */
+  workerCpu?(): ReadonlyMap<number, number>;
   /** How the whole stands; absent: not known. */
   fleet?(): FleetNumbers;
   /** What passes now; absent: nobody measures it. */

@@ -18,13 +18,21 @@ const GAUGES: readonly (readonly [name: string, help: string, pick: (report: Pro
 ];
 
 /** The processes that serve clients; what is called `process_` is of the one that is scraped. */
-export function registerWorkers(families: Families, { processes }: MetricsSource): void {
+export function registerWorkers(families: Families, { processes, workerCpu }: MetricsSource): void {
   for (const [name, help, pick] of GAUGES) {
     gauge(families, name, help, ["worker"], (metric) => {
       for (const report of processes?.() ?? []) metric.set({ worker: report.worker }, pick(report));
     });
   }
-  counter(families, "ossgate_worker_cpu_seconds_total", "CPU time of the process.", ["worker"], (metric) => {
-    for (const { worker, cpuSeconds } of processes?.() ?? []) metric.set({ worker }, cpuSeconds);
+  const versionHelp =
+    "1, labelled with the version that the worker runs: in an upgrade another than the main process's.";
+  gauge(families, "ossgate_worker_build_info", versionHelp, ["worker", "version", "node"], (metric) => {
+    for (const { worker, version, node } of processes?.() ?? []) {
+      if (version !== undefined) metric.set({ worker, version, node: node ?? "" }, 1);
+    }
+  });
+  const cpuHelp = "CPU time of the worker, of all processes that it was one after the other.";
+  counter(families, "ossgate_worker_cpu_seconds_total", cpuHelp, ["worker"], (metric) => {
+    for (const [worker, seconds] of workerCpu?.() ?? []) metric.set({ worker }, seconds);
   });
 }

@@ -18,6 +18,9 @@ export interface ProcessReport {
   /** From 1; 1 where there are no workers. */
   readonly worker: number;
   readonly pid: number;
+  /** Of the program and of Node, as the process was started; absent: not known. */
+  readonly version?: string;
+  readonly node?: string;
   /** Which configuration it serves, from 1. */
   readonly generation: number;
   readonly upstreams: readonly UpstreamGauges[];

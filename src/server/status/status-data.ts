@@ -59,15 +59,18 @@ export function statusData(source: AdminSource, reports: readonly ProcessReport[
     credentials: mergeCredentials(reports),
     certificates: mergeCertificates(reports),
     sharedUp: mergeSharedUp(reports),
-    workers: reports.map(({ worker, pid, generation, eventLoopLagMs, rssBytes, cpuSeconds, problems }) => ({
-      worker,
-      pid,
-      generation,
-      lagMs: rounded(eventLoopLagMs.p99),
-      rssBytes,
-      cpuSeconds,
-      problems,
-    })),
+    workers: reports.map(
+      ({ worker, pid, generation, version: of, eventLoopLagMs, rssBytes, cpuSeconds, problems }) => ({
+        worker,
+        pid,
+        generation,
+        version: of ?? null,
+        lagMs: rounded(eventLoopLagMs.p99),
+        rssBytes,
+        cpuSeconds,
+        problems,
+      }),
+    ),
     quotas: quotasOf(stats),
     events: stats.recent.latest(SHOWN_EVENTS),
   };

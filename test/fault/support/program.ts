@@ -17,9 +17,10 @@ export class Program {
   #stderr = "";
   readonly #waiting = new Set<() => void>();
 
-  constructor(t: Test, config: string) {
+  /** @param cli of another copy of the program; absent: this one */
+  constructor(t: Test, config: string, cli = CLI) {
     this.configFile = join(t.testdir({ "ossgate.yaml": config }), "ossgate.yaml");
-    this.child = spawn(process.execPath, ["--import=tsx", CLI, "run", "--config", this.configFile], {
+    this.child = spawn(process.execPath, ["--import=tsx", cli, "run", "--config", this.configFile], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child.stdout.on("data", (chunk: Buffer) => {

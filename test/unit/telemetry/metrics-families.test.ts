@@ -10,6 +10,8 @@ import { Stats, UPSTREAM_CAUSES } from "../../../src/telemetry/stats.js";
 const REPORT: ProcessReport = {
   worker: 1,
   pid: 10,
+  version: "1.2.3",
+  node: "v20.0.0",
   generation: 1,
   upstreams: [],
   credentials: [],
@@ -85,8 +87,9 @@ t.test("refusals add up by policy", async (t) => {
 
 t.test("each process that serves is shown by its number", async (t) => {
   const reports = [REPORT, { ...REPORT, worker: 2, rssBytes: 3_000, eventLoopLagMs: { p99: 1, max: 2 } }];
-  const lines = await page(new Stats(), { processes: () => reports });
+  const lines = await page(new Stats(), { processes: () => reports, workerCpu: () => new Map([[1, 2.5]]) });
   for (const line of [
+    'ossgate_worker_build_info{worker="1",version="1.2.3",node="v20.0.0"} 1',
     'ossgate_worker_resident_memory_bytes{worker="1"} 1000',
     'ossgate_worker_resident_memory_bytes{worker="2"} 3000',
     'ossgate_worker_heap_used_bytes{worker="2"} 500',
