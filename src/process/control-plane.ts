@@ -113,7 +113,7 @@ export class ControlPlane {
       },
       metrics: async () => {
         await this.#collect();
-        return { contentType: metrics.contentType, body: await metrics.metrics() };
+        return { contentType: metrics.contentType, body: await metrics.bytes() };
       },
       collect: () => this.#collect(),
       stats,

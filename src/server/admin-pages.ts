@@ -3,6 +3,7 @@ import type { Asked } from "./admin-asked.js";
 import { answerConfig } from "./admin-config.js";
 import { answerExplain } from "./admin-explain.js";
 import { type GuardedPage, mayReadAll } from "./admin-guard.js";
+import { gzipFor } from "./admin-gzip.js";
 import type { ReloadOutcome } from "./admin-source.js";
 
 export interface AdminPage extends GuardedPage {
@@ -95,9 +96,9 @@ async function answerReady({ req, source, guard }: Asked): Promise<AdminAnswer> 
   return textAnswer(200, isShort ? `ready\n${workersServing} of ${workersWanted} workers serve` : "ready");
 }
 
-async function answerMetrics({ source }: Asked): Promise<AdminAnswer> {
+async function answerMetrics({ req, source }: Asked): Promise<AdminAnswer> {
   const { contentType, body } = await source.metrics();
-  return { status: 200, body, contentType };
+  return gzipFor(req.headers["accept-encoding"], { status: 200, body, contentType });
 }
 
 /** 200, or 422 when nothing was changed. */

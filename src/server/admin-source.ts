@@ -34,7 +34,7 @@ export interface AdminState {
 /** What the admin listener shows and does. */
 export interface AdminSource {
   /** Prometheus text and its content type, freshly collected. */
-  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  metrics(): Promise<{ readonly contentType: string; readonly body: string | Buffer }>;
   /** What each process says of itself, freshly; {@link stats} is up to date then. */
   collect(): Promise<readonly ProcessReport[]>;
   /** Of the whole. */

@@ -1,5 +1,7 @@
 import { DURATION_BOUNDS_S, type DurationHistogram } from "./stats-histogram.js";
 
+import type { TextPage } from "./text-page.js";
+
 type Labels = Readonly<Record<string, string | number>>;
 
 type Kind = "counter" | "gauge" | "histogram";
@@ -15,7 +17,7 @@ interface Family {
 
 /**
  * The metrics of a page in Prometheus's text format (version 0.0.4), read when it is printed. prom-client's way takes an
- * object for each line, which garbage collection pays for: 40 ms for 20,000 lines, where this takes 12.
+ * object for each line, which garbage collection pays for: 40 ms for 20,000 lines, where this takes 12 and less.
  */
 export class Families {
   readonly #families: Family[] = [];
@@ -26,26 +28,28 @@ export class Families {
     this.#families.push(family);
   }
 
-  print(): string {
-    let page = "";
+  print(page: TextPage): void {
     for (const { name, help, kind, labelNames, collect } of this.#families) {
-      const samples = new Samples(name, labelNames);
-      collect(samples);
-      page += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${samples.printed}\n`;
+      page.add(`# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`);
+      collect(new Samples(name, labelNames, page));
+      page.add("\n");
     }
-    return page;
   }
 }
 
+/** Stands for a value that is put in later; names of the configuration cannot have it. */
+const PLACE = "\u0000";
+
 /** What one scrape collects of a metric. */
 export class Samples {
-  printed = "";
   readonly #name: string;
   readonly #labelNames: readonly string[];
+  readonly #page: TextPage;
 
-  constructor(name: string, labelNames: readonly string[]) {
+  constructor(name: string, labelNames: readonly string[], page: TextPage) {
     this.#name = name;
     this.#labelNames = labelNames;
+    this.#page = page;
   }
 
   /** Adds a line; a metric without labels has but one. */
@@ -58,20 +62,29 @@ export class Samples {
 
   /** Adds a line for each value of one label, whose counts stand at the same places. */
   setEach(labels: Labels, label: string, values: readonly string[], counts: Float64Array): void {
-    for (const [index, value] of values.entries()) this.set({ ...labels, [label]: value }, counts[index] as number);
+    const [begin, end] = this.#around(labels, label);
+    for (let i = 0; i < values.length; i += 1) this.add(begin + values[i] + end, counts[i] as number);
   }
 
   /** The same, without those that have counted nothing. */
   setSeen(labels: Labels, label: string, values: readonly string[], counts: Float64Array): void {
-    for (const [index, value] of values.entries()) {
-      const count = counts[index] as number;
-      if (count > 0) this.set({ ...labels, [label]: value }, count);
+    const [begin, end] = this.#around(labels, label);
+    for (let i = 0; i < values.length; i += 1) {
+      const count = counts[i] as number;
+      if (count > 0) this.add(begin + values[i] + end, count);
     }
+  }
+
+  /** What stands before and behind the value of one label, whose values are ours and need no escaping. */
+  #around(labels: Labels, label: string): readonly [begin: string, end: string] {
+    const text = this.text({ ...labels, [label]: PLACE });
+    const at = text.indexOf(`${label}="${PLACE}"`) + label.length + 2;
+    return [`${this.#name}{${text.slice(0, at)}`, `${text.slice(at + PLACE.length)}}`];
   }
 
   /** @param series the name with its labels */
   add(series: string, value: number): void {
-    this.printed += `${series} ${value}\n`;
+    this.#page.add(`${series} ${value}\n`);
   }
 
   text(labels: Labels): string {

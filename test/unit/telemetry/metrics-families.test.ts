@@ -6,6 +6,7 @@ import { POLICY_LABELS, POLICY_OF, refusalsByPolicy } from "../../../src/telemet
 import type { ProcessReport } from "../../../src/telemetry/process-report.js";
 import { RecentRates } from "../../../src/telemetry/recent-rates.js";
 import { Stats, UPSTREAM_CAUSES } from "../../../src/telemetry/stats.js";
+import { TextPage } from "../../../src/telemetry/text-page.js";
 
 const REPORT: ProcessReport = {
   worker: 1,
@@ -162,7 +163,12 @@ t.test("what passes now is shown by route and bucket", async (t) => {
 t.test("label values are escaped as the text format wants it", async (t) => {
   const families = new Families();
   gauge(families, "a", "help", ["x", "y"], (metric) => metric.set({ x: 'back\\slash "quote"\nline', y: 7 }, 1.5));
-  t.equal(families.print(), '# HELP a help\n# TYPE a gauge\na{x="back\\\\slash \\"quote\\"\\nline",y="7"} 1.5\n\n');
+  const page = new TextPage();
+  families.print(page);
+  t.equal(
+    page.bytes().toString(),
+    '# HELP a help\n# TYPE a gauge\na{x="back\\\\slash \\"quote\\"\\nline",y="7"} 1.5\n\n',
+  );
 });
 
 t.test("a metric cannot be there twice", async (t) => {
