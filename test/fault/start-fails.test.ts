@@ -20,8 +20,15 @@ function startWith(t: Test, { listener, admin, caFile }: Text): Program {
 }
 
 /** It ends by itself with status 1, and says why in one line; what else it says is log lines. */
-async function checkFails(t: Test, program: Program, ...words: readonly string[]): Promise<void> {
-  t.equal(await program.exited, 1);
+const checkFails = (t: Test, program: Program, ...words: readonly string[]): Promise<void> =>
+  checkEnds(t, program, 1, words);
+
+/** The same with status 3: starting it again would not help. */
+const checkRefused = (t: Test, program: Program, ...words: readonly string[]): Promise<void> =>
+  checkEnds(t, program, 3, words);
+
+async function checkEnds(t: Test, program: Program, status: number, words: readonly string[]): Promise<void> {
+  t.equal(await program.exited, status);
   const lines = program.stderr
     .trim()
     .split("\n")
@@ -65,10 +72,10 @@ t.test("a port below 1024 without the right to it", { skip: isRoot && "root may 
 
 t.test("a caFile that is not there", async (t) => {
   const caFile = join(t.testdir(), "missing.pem");
-  await checkFails(t, startWith(t, { caFile }), "buckets.media.caFile", caFile);
+  await checkRefused(t, startWith(t, { caFile }), "buckets.media.caFile", caFile);
 });
 
 t.test("a caFile that holds no certificate", async (t) => {
   const caFile = join(t.testdir({ "empty.pem": "not a certificate\n" }), "empty.pem");
-  await checkFails(t, startWith(t, { caFile }), "buckets.media.caFile");
+  await checkRefused(t, startWith(t, { caFile }), "buckets.media.caFile");
 });

@@ -23,12 +23,18 @@ export interface Program {
   kill(signal: NodeJS.Signals): void;
 }
 
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** Variables besides PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts `ossgate` with these arguments; the process ends with the test. */
-export function startProgram(t: Teardown, args: readonly string[], options: { readonly cwd?: string } = {}): Program {
+export function startProgram(t: Teardown, args: readonly string[], options: ProgramOptions = {}): Program {
   const tsx = fileURLToPath(import.meta.resolve("tsx"));
   const child = spawn(process.execPath, ["--import", `file://${tsx}`, CLI, ...args], {
     cwd: options.cwd ?? ROOT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const texts = { stdout: "", stderr: "" };
@@ -68,5 +74,5 @@ export function startProgram(t: Teardown, args: readonly string[], options: { re
 }
 
 /** Runs `ossgate` to its end. */
-export const runProgram = (t: Teardown, args: readonly string[], options: { readonly cwd?: string } = {}) =>
+export const runProgram = (t: Teardown, args: readonly string[], options: ProgramOptions = {}) =>
   startProgram(t, args, options).ended;

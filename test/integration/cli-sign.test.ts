@@ -156,7 +156,7 @@ t.test("a configuration that is bad or not there has its own exit code", async (
   t.match(bad.stderr, /bad\.yaml:1:/);
   const missing = await runProgram(t, ["sign", "--config", `${dir}/none.yaml`, "http://localhost/a"]);
   t.match(missing, { code: 1, stdout: "", stderr: /none\.yaml: there is no such file/ });
-  t.match(await runProgram(t, ["sign", "http://localhost/a"]), { code: 2, stderr: /--config FILE is missing/ });
+  t.match(await runProgram(t, ["sign", "http://localhost/a"], { cwd: dir }), { code: 2, stderr: /--config FILE/ });
 });
 
 t.test("a link's secret that is too short is named by its place, and not shown", async (t) => {
@@ -170,6 +170,6 @@ t.test("a link's secret that is too short is named by its place, and not shown",
 t.test("--help says how it is used, on lines that fit", async (t) => {
   const ended = await runProgram(t, ["sign", "--help"]);
   t.match(ended, { code: 0, stderr: "" });
-  t.match(ended.stdout, /^Usage: ossgate sign --config FILE/);
+  t.match(ended.stdout, /^Usage: ossgate sign /);
   t.ok(ended.stdout.split("\n").every((line) => line.length <= 80));
 });

@@ -232,7 +232,7 @@ t.test("ossgate check says nothing of what the file's references lead to", async
     ["bad.yaml", 3],
     ["written.yaml", 3],
   ] as const) {
-    const { ended } = startProgram(t, ["check", `${dir}/${file}`]);
+    const { ended } = startProgram(t, ["check", `${dir}/${file}`], { env: { ...PLANTED, OSS_ACCESS_KEY_ID: KEY_ID } });
     const { code: exit, stdout, stderr } = await ended;
     t.equal(exit, code, file);
     mustHoldNone(t, stdout + stderr, file);
