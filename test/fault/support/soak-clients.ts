@@ -54,11 +54,9 @@ class PortError extends Error {
   }
 }
 
-/** One client on one kept-alive connection of HTTP/1.1, plain or over TLS. */
-export function http1Client(target: SoakTarget, index: number, isTls: boolean): SoakClient {
-  const agent = isTls
-    ? new TlsAgent({ keepAlive: true, maxSockets: 1 })
-    : new Agent({ keepAlive: true, maxSockets: 1 });
+/** One client of HTTP/1.1, plain or over TLS, on one kept-alive connection or on a new one for each request. */
+export function http1Client(target: SoakTarget, index: number, { isTls = false, keepAlive = true } = {}): SoakClient {
+  const agent = isTls ? new TlsAgent({ keepAlive, maxSockets: 1 }) : new Agent({ keepAlive, maxSockets: 1 });
   const ask: Ask = (exchange) =>
     new Promise((resolve, reject) => {
       const { method, path, headers = {}, body } = exchange;
@@ -85,7 +83,7 @@ export function http1Client(target: SoakTarget, index: number, isTls: boolean): 
       });
       sent.end(body);
     });
-  return new Loop(ask, target, `h1${isTls ? "s" : ""}-${index}`, () => agent.destroy());
+  return new Loop(ask, target, `h1${isTls ? "s" : ""}${keepAlive ? "" : "-new"}-${index}`, () => agent.destroy());
 }
 
 /** One client on one HTTP/2 session at a time; a session that says that it goes away is replaced. */
