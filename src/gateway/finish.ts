@@ -42,8 +42,7 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
     method,
     target: mask(ctx.rawTarget === "" ? (req.url ?? "") : ctx.rawTarget),
     protocol: `HTTP/${req.httpVersion}`,
-    requestLine:
-      ctx.absoluteTarget === null ? undefined : `${method} ${mask(ctx.absoluteTarget)} HTTP/${req.httpVersion}`,
+    requestLine: requestLineOf(ctx, method),
     remoteUser: ctx.authorization === undefined ? undefined : remoteUser(ctx.authorization),
     clientSubject: ctx.clientCertificate?.subject,
     referer: ctx.referer === undefined ? undefined : mask(ctx.referer),
@@ -66,6 +65,14 @@ function log(ctx: RequestContext, method: string, durationMs: number): void {
   };
   ctx.gateway.accessLog.write(entry);
   ctx.gateway.stats.recent.note(entry, undefined, maskAlways);
+}
+
+/** Where method, target and protocol do not make it up. */
+function requestLineOf({ absoluteTarget, req, gateway }: RequestContext, method: string): string | undefined {
+  if (absoluteTarget !== null) return `${method} ${gateway.mask(absoluteTarget)} HTTP/${req.httpVersion}`;
+  // A request of HTTP/0.9 is a method and a target, and nothing else.
+  const isSimple = req.httpVersionMajor === 0 && req.rawHeaders.length === 0;
+  return isSimple ? `${method} ${gateway.mask(req.url ?? "")}` : undefined;
 }
 
 function roundMs(durationMs: number): number {

@@ -4,8 +4,13 @@ import { peerOf } from "../gateway/client-address.js";
 import type { Gateway } from "../gateway/request-context.js";
 import { nextRequestId } from "../gateway/request-id.js";
 import type { AccessEntry } from "../telemetry/access-log.js";
+import { type HeadFields, headFields } from "../telemetry/head-fields.js";
 import { NO_BUCKET } from "../telemetry/stats.js";
 import { type Refusal, refuseConnection } from "./refusals.js";
+
+/** Of what was refused so much is read for the log. */
+const MAX_LINE_BYTES = 2_048;
+const MAX_HEAD_BYTES = 8_192;
 
 /** What is known of a request that never became one; for the log. */
 export interface RequestLine {
@@ -13,6 +18,7 @@ export interface RequestLine {
   readonly target: string;
   /** All of it; empty when it is not known. */
   readonly line: string;
+  readonly fields?: HeadFields;
 }
 
 const NO_REQUEST_LINE: RequestLine = { method: "", target: "", line: "" };
@@ -22,7 +28,7 @@ export function refuseAndTell(
   gateway: Pick<Gateway, "stats" | "accessLog" | "mask" | "maskAlways">,
   socket: Socket,
   refusal: Refusal,
-  { method, target, line } = NO_REQUEST_LINE,
+  { method, target, line, fields = {} } = NO_REQUEST_LINE,
 ): void {
   const { stats, accessLog, mask, maskAlways } = gateway;
   const { code, message } = refusal;
@@ -39,6 +45,8 @@ export function refuseAndTell(
     target: mask(target),
     protocol: "",
     requestLine: line === "" ? undefined : mask(line),
+    referer: fields.referer === undefined ? undefined : mask(fields.referer),
+    userAgent: fields.userAgent,
     route: stats.unrouted.route,
     status,
     signature: "anonymous",
@@ -60,8 +68,10 @@ export function requestLineOf(
   { rawPacket }: NodeJS.ErrnoException & { readonly rawPacket?: Buffer },
   { bytesRead }: Socket,
 ): RequestLine {
-  const line = rawPacket?.toString("latin1", 0, 2_048).split(/[\r\n]/, 1)[0] ?? "";
+  const head = rawPacket?.toString("latin1", 0, MAX_HEAD_BYTES) ?? "";
+  const line = head.slice(0, MAX_LINE_BYTES).split(/[\r\n]/, 1)[0] ?? "";
   const [method = "", target = ""] = /^([A-Z]{3,20}) (\S+)/.exec(line)?.slice(1) ?? [];
   const isFirst = bytesRead === rawPacket?.length;
-  return { method, target, line: isFirst || /^[A-Z]{3,20} \S+ HTTP\/\d\.\d$/.test(line) ? line : "" };
+  const fields = isFirst ? headFields(head) : {};
+  return { method, target, fields, line: isFirst || /^[A-Z]{3,20} \S+ HTTP\/\d\.\d$/.test(line) ? line : "" };
 }

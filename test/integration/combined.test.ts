@@ -68,6 +68,27 @@ const MALFORMED: readonly string[] = [
   "GET / HTTX/1.1\r\nHost: x\r\n\r\n",
   "GET /no-host HTTP/1.1\r\n\r\n",
   "GET /two HTTP/1.1\r\nHost: img.example.com\r\nHost: b\r\n\r\n",
+  ...[
+    (fields: string) => `GET /no-host HTTP/1.1\r\n${fields}\r\n`,
+    (fields: string) => `GET /two HTTP/1.1\r\n${HOST}${fields}Host: b\r\n\r\n`,
+    (fields: string) => `GET /two HTTP/1.1\r\n${HOST}Host: b\r\n${fields}\r\n`,
+    (fields: string) => `GET /no-colon HTTP/1.1\r\n${HOST}${fields}bad header line\r\n\r\n`,
+    (fields: string) => `GET /no-colon-before HTTP/1.1\r\n${HOST}bad header line\r\n${fields}\r\n`,
+    (fields: string) => `GET /blank-in-name HTTP/1.1\r\n${HOST}${fields}X Y: z\r\n\r\n`,
+    (fields: string) => `GET /blank-before-colon HTTP/1.1\r\n${HOST}${fields}X : z\r\n\r\n`,
+    (fields: string) => `GET /no-length HTTP/1.1\r\n${HOST}${fields}Content-Length: x\r\n\r\n`,
+    (fields: string) => `GET /no-length HTTP/1.1\r\n${HOST}Content-Length: x\r\n${fields}\r\n`,
+    (fields: string) => `GET /control HTTP/1.1\r\n${HOST}${fields}X: a\x01b\r\n\r\n`,
+    (fields: string) => `GET /nul HTTP/1.1\r\n${HOST}${fields}X: a\0b\r\n\r\n`,
+    (fields: string) => `GET /nul\0 HTTP/1.1\r\n${HOST}${fields}\r\n`,
+    (fields: string) => `FOO /method HTTP/1.1\r\n${HOST}${fields}\r\n`,
+    (fields: string) => `FOO-BAR /method HTTP/1.1\r\n${HOST}${fields}\r\n`,
+    (fields: string) => `GET /\xe9 HTTP/1.1\r\n${HOST}${fields}\r\n`,
+  ].flatMap((request) => [
+    request("Referer: https://r.test/?a=1\r\nUser-Agent: curl/8\r\n"),
+    request('Referer:\r\nReferer: second\r\nuser-agent:  a \xe9 "b" \r\n'),
+  ]),
+  "GET /a.txt HTTP/0.9\r\nHost: img.example.com\r\n\r\n",
 ];
 
 /** Sends the same to both and gives the lines that they wrote, in order. */
@@ -179,6 +200,24 @@ t.test("what is refused before it is a request is logged with its line", NEEDS_N
     t.equal(withoutBytes(ours), withoutBytes(theirs), JSON.stringify(MALFORMED[index]));
     t.not(/" 400 0 "/.test(ours), true, "with the bytes of its answer");
   }
+});
+
+t.test(
+  "a request of HTTP/0.9 is logged as it came, without a protocol; NGINX would answer it",
+  NEEDS_NGINX,
+  async (t) => {
+    const [[theirs = "", ours = ""] = []] = await linesOfBoth(t, ["GET /a.txt?old=1\r\n\r\n"]);
+    const line = (text: string): string => withoutTime(text).replace(/ \d{3} \d+ /, " status bytes ");
+    t.equal(line(ours), line(theirs));
+    t.match(ours, '"GET /a.txt?old=1" 400 ');
+  },
+);
+
+t.test("signatures in the Referer of a head that is no request are masked", async (t) => {
+  const masked = config("http://127.0.0.1:1").replace("unmasked: true", "unmasked: false");
+  const { port, logged } = await startGateway(t, masked);
+  await send(port, `GET /x HTTP/1.1\r\n${HOST}Referer: https://r.test/?Signature=SECRET&a=1\r\nbad\r\n\r\n`);
+  t.equal((await logged(() => true)).referer, "https://r.test/?Signature=***&a=1");
 });
 
 t.test("CONNECT is logged with its line too", async (t) => {
