@@ -6,6 +6,8 @@ export interface Others {
   readonly least: number;
   /** How many more all of them may have. */
   readonly room: number;
+  /** How many connections this worker has passed on, ever: so many are in the numbers. */
+  readonly passed: number;
 }
 
 /** What a worker knows of itself. */
@@ -16,7 +18,7 @@ export interface OwnLoad {
   readonly part: number;
 }
 
-const NOBODY: Others = { count: 0, least: Number.POSITIVE_INFINITY, room: 0 };
+const NOBODY: Others = { count: 0, least: Number.POSITIVE_INFINITY, room: 0, passed: 0 };
 const WINDOW_MS = 1_000;
 /** What may be between two workers where each has many: an eighth is within 47 and 53 of 100. */
 const SLACK_SHIFT = 3;
@@ -28,6 +30,7 @@ const SLACK_SHIFT = 3;
  */
 export class Balance {
   #others = NOBODY;
+  #passed = 0;
   #windowMs = Number.NEGATIVE_INFINITY;
   #ended = 0;
   #endedBefore = 0;
@@ -44,18 +47,39 @@ export class Balance {
 
   /** @param nowMs monotonic milliseconds */
   keeps({ open, part }: OwnLoad, nowMs: number): boolean {
-    const { count, least, room } = this.#others;
+    if (this.#others.count === 0) return true;
+    const { least, room } = this.#known();
     // Nobody else can take it: one too many is refused here.
-    if (count === 0 || room <= 0) return true;
+    if (room <= 0) return true;
     if (open >= part) return false;
-    this.#turn(nowMs);
-    return open + 1 <= least + Math.max(1, open >> SLACK_SHIFT, this.#ended + this.#endedBefore);
+    return open + 1 <= least + this.#slack(open, nowMs);
   }
 
-  /** One was passed on: it counts as the others' until they are told anew. */
+  /**
+   * Whether others must know how many there are now, who were told another number: where connections end fast it changes
+   * all the time, and says nothing.
+   * @param nowMs monotonic milliseconds
+   */
+  isNews(told: number, { open, part }: OwnLoad, nowMs: number): boolean {
+    if (open === told) return false;
+    return open >= part || told >= part || 2 * Math.abs(open - told) >= this.#slack(open, nowMs);
+  }
+
+  /** One was passed on. */
   passed(): void {
-    const { count, least, room } = this.#others;
-    this.#others = { count, least: least + 1 / count, room: room - 1 };
+    this.#passed += 1;
+  }
+
+  /** What is on its way counts as the others' too: evenly, for nobody knows whose. */
+  #known(): Pick<Others, "least" | "room"> {
+    const { count, least, room, passed } = this.#others;
+    const onTheWay = this.#passed - passed;
+    return { least: least + onTheWay / count, room: room - onTheWay };
+  }
+
+  #slack(open: number, nowMs: number): number {
+    this.#turn(nowMs);
+    return Math.max(1, open >> SLACK_SHIFT, this.#ended + this.#endedBefore);
   }
 
   /** What ended is counted in windows: of this one and the one before. */

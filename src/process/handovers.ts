@@ -60,7 +60,9 @@ export class Handovers {
   readonly #log: Logger;
   readonly #onRefused: () => void;
   readonly #takers: Taker[] = [];
-  readonly #told = new Map<Taker, Others | null>();
+  readonly #told = new Map<Taker, Others>();
+  /** How many connections it has passed on. */
+  readonly #passed = new Map<Taker, number>();
   readonly #telling = new Paced(TELL_EVERY_MS, () => this.#tellAll());
   readonly #waiting: Homeless[] = [];
   /** It is told once, until there is room again. */
@@ -91,6 +93,7 @@ export class Handovers {
     const index = this.#takers.indexOf(taker);
     if (index !== -1) this.#takers.splice(index, 1);
     this.#told.delete(taker);
+    this.#passed.delete(taker);
     this.changed();
   }
 
@@ -111,8 +114,7 @@ export class Handovers {
 
   /** A worker has passed on a connection. */
   take(from: Taker, door: string, handle: TcpHandle): void {
-    // What it knows is as of before.
-    this.#told.set(from, null);
+    this.#passed.set(from, (this.#passed.get(from) ?? 0) + 1);
     this.#telling.ask();
     this.#place({ door, handle, tries: 0 }, from);
   }
@@ -198,6 +200,7 @@ export class Handovers {
       count: others.length,
       least: Math.min(...others.map(loadOf)),
       room: others.reduce((room, other) => room + Math.max(0, this.#roomOf(other)), 0),
+      passed: this.#passed.get(taker) ?? 0,
     };
   }
 }

@@ -50,11 +50,13 @@ export class WorkerDoors implements Doors {
   #whenSettled: (() => void) | null = null;
   readonly #telling: Paced;
   #passing = 0;
+  /** What the main process was told last. */
+  #told = 0;
   #isDraining = false;
 
   constructor(options: WorkerDoorsOptions) {
     this.#options = options;
-    this.#telling = new Paced(TELL_EVERY_MS, () => options.talk.open(options.load().open));
+    this.#telling = new Paced(TELL_EVERY_MS, () => this.#tellNews());
   }
 
   /** A socket of a door that is opened next. */
@@ -136,9 +138,21 @@ export class WorkerDoors implements Doors {
     });
   }
 
-  /** At once, not after a while. */
+  /** Exactly, and at once. */
   tellOpen(): void {
-    if (this.#options.isOneOfMany) this.#telling.now();
+    const { isOneOfMany, load } = this.#options;
+    if (isOneOfMany) this.#tell(load().open);
+  }
+
+  #tellNews(): void {
+    const load = this.#options.load();
+    if (this.#balance.isNews(this.#told, load, performance.now())) this.#tell(load.open);
+  }
+
+  #tell(open: number): void {
+    if (open === this.#told) return;
+    this.#told = open;
+    this.#options.talk.open(open);
   }
 
   #accepted(door: string, socket: Socket, onConnection: (socket: Socket) => void): void {
