@@ -160,6 +160,12 @@ const nginxPool = nginx("nginx-pool", NGINX_POOL, {
   note: "the recipe with keepalive 64 and HTTP/1.1 upstream; combined access log to a file",
 });
 
+/** What a second process costs NGINX on the same core. */
+const nginxPoolWorkers = nginx("nginx-pool-workers", NGINX_POOL, {
+  note: "nginx-pool with worker_processes 2",
+  workers: 2,
+});
+
 const httpProxy: Contender = {
   name: "http-proxy",
   note: "http-proxy 1.18 on node:http, keepAlive agent, no access log",
@@ -208,12 +214,24 @@ export const ALL_CONTENDERS: readonly Contender[] = [
   OSSGATE_PACED,
   OSSGATE_PACED_FAST,
   OSSGATE_WORKERS,
+  nginxPoolWorkers,
   ...REFUSING,
 ];
 
 export const OSSGATE = ossgate;
 
-function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: string }): Contender {
+/** What a second process costs on the one core that a proxy has here. */
+export const ONE_OR_TWO: readonly Contender[] = [ossgate, OSSGATE_WORKERS, nginxPool, nginxPoolWorkers];
+
+/** What a connection of its own for each request costs. */
+export const CONNECTING: readonly Contender[] = [ossgate, OSSGATE_WORKERS, nginxRecipe, nginxPool];
+
+interface NginxOptions {
+  readonly note: string;
+  readonly workers?: number;
+}
+
+function nginx(name: string, flavour: NginxFlavour, { note, workers }: NginxOptions): Contender {
   return {
     name,
     note,
@@ -223,7 +241,7 @@ function nginx(name: string, flavour: NginxFlavour, { note }: { readonly note: s
       command: findProgram("nginx") ?? "nginx",
       args: [
         ...["-p", site.directory, "-e", join(site.directory, "error.log")],
-        ...["-c", writeConfig(site, "nginx.conf", nginxConfig(site.directory, flavour(site)))],
+        ...["-c", writeConfig(site, "nginx.conf", nginxConfig(site.directory, flavour(site), workers))],
       ],
     }),
   };

@@ -60,13 +60,22 @@ end
 `;
 
 /** Repeats a GET on kept-alive connections for a number of whole seconds. */
-export async function requestMany(target: LoadTarget, durationS: number): Promise<LoadResult> {
+export function requestMany(target: LoadTarget, durationS: number): Promise<LoadResult> {
+  return runWrk(target, durationS, []);
+}
+
+/** The same with a connection of its own for each GET. */
+export function connectMany(target: LoadTarget, durationS: number): Promise<LoadResult> {
+  return runWrk(target, durationS, ["-H", "Connection: close"]);
+}
+
+async function runWrk(target: LoadTarget, durationS: number, more: readonly string[]): Promise<LoadResult> {
   const wrk = findProgram("wrk");
   if (wrk === null) throw new Error("wrk is not installed");
   const scriptFile = join(target.directory, "wrk.lua");
   writeFileSync(scriptFile, WRK_SCRIPT);
   const url = `http://127.0.0.1:${target.port}${target.path}`;
-  const args = ["-t1", `-c${CONNECTION_COUNT}`, `-d${durationS}s`, "--latency", "-s", scriptFile, url];
+  const args = ["-t1", `-c${CONNECTION_COUNT}`, `-d${durationS}s`, "--latency", "-s", scriptFile, ...more, url];
   const output = await runProgram({ command: wrk, args }, durationS * 1000 + SLACK_MS);
   const summary = readWrkSummary(output);
   return target.refusal === null ? checkedWrkResult(summary, target.bodyBytes) : checkedRefusals(summary);

@@ -56,11 +56,11 @@ export function originFlavour(filesDirectory: string): NginxFlavour {
 
 /**
  * A whole configuration file around one flavour. What stands outside the flavour is what distributions ship
- * (one worker apart), and the paths keep every file inside `directory`.
+ * (the number of workers apart), and the paths keep every file inside `directory`.
  */
-export function nginxConfig(directory: string, httpBlock: string): string {
+export function nginxConfig(directory: string, httpBlock: string, workers = 1): string {
   return `${userDirective()}
-worker_processes 1;
+worker_processes ${workers};
 daemon off;
 pid ${directory}/nginx.pid;
 error_log ${directory}/error.log;

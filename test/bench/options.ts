@@ -18,9 +18,10 @@ Measures ossgate and other reverse proxies in front of the same origin, each pin
   --quick             shorter measurements; good for a glance, not for a claim
   --only NAME,NAME    these proxies only (direct, ossgate, nginx-recipe, nginx-pool, http-proxy, haproxy, caddy,
                       ossgate-signed, ossgate-verified, ossgate-hls, ossgate-sipped, ossgate-paced,
-                      ossgate-paced-fast, ossgate-denied, ossgate-referer, ossgate-limited, ossgate-workers)
+                      ossgate-paced-fast, ossgate-denied, ossgate-referer, ossgate-limited, ossgate-workers,
+                      nginx-pool-workers)
   --rows ROW,ROW      these rows only (1k, signed1k, verified1k, hls1000, 64k, get100m, paced, paced100, refused, put100m,
-                      workers, scrape)
+                      workers, connections, scrape)
   --rounds N          rounds of the interleaved measurement, 1 to 20; the default is 3
   --json FILE         where the results go as JSON; the default is bench-results.json
   --help              this text

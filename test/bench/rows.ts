@@ -3,8 +3,10 @@ import { Secret } from "../../src/core/secret.js";
 import { presignV4Url } from "../../src/signing/sign.js";
 import {
   BENCH_KEY,
+  CONNECTING,
   CONTENDERS,
   type Contender,
+  ONE_OR_TWO,
   OSSGATE,
   OSSGATE_HLS,
   OSSGATE_PACED,
@@ -12,10 +14,9 @@ import {
   OSSGATE_SIGNED,
   OSSGATE_SIPPED,
   OSSGATE_VERIFIED,
-  OSSGATE_WORKERS,
   REFUSING,
 } from "./contenders.js";
-import { type LoadResult, type LoadTarget, requestMany, shareAmong, transferMany } from "./load.js";
+import { connectMany, type LoadResult, type LoadTarget, requestMany, shareAmong, transferMany } from "./load.js";
 import { KIB, MIB, PLAYLIST_BYTES } from "./origin.js";
 
 /** How much load, in the unit that the row's `measure` takes: seconds, or transfers. */
@@ -148,8 +149,18 @@ export const ROWS: readonly Row[] = [
     title: "GET of 1 KiB, one worker or two, on one core",
     path: "/1k",
     bodyBytes: KIB,
-    contenders: [OSSGATE, OSSGATE_WORKERS],
+    contenders: ONE_OR_TWO,
     amounts: SMALL_AMOUNTS,
+  },
+  {
+    ...SMALL,
+    name: "connections",
+    title: "GET of 1 KiB, a connection for each request, 32 at a time",
+    path: "/1k",
+    bodyBytes: KIB,
+    contenders: CONNECTING,
+    amounts: SMALL_AMOUNTS,
+    measure: connectMany,
   },
   {
     // Measured apart, by `scrape.ts`.

@@ -54,6 +54,10 @@ export const TARGETS: readonly Target[] = [
     bound: 0,
     sense: "at least",
   },
+  printed("workers", "nginx-pool-workers", "nginx-pool", "NGINX with two workers: CPU per request, by one worker's"),
+  ...["nginx-recipe", "nginx-pool"].map((against) =>
+    printed("connections", SUBJECT, against, `a connection for each request: CPU per request, by ${against}'s`),
+  ),
   ...["ossgate-denied", "ossgate-referer", "ossgate-limited"].map((subject) =>
     withinGateway(`refused by ${subject}`, "refused", subject, 0.5),
   ),
@@ -155,6 +159,12 @@ function withinGateway(
 ): Target {
   const text = `${title}: CPU per request at most ${bound} x ${what}`;
   return { text, row, figure: "cpuUsPerRequest", subject, against: SUBJECT, bound, sense: "at most" };
+}
+
+/** For comparison only. */
+function printed(row: string, subject: string, against: string, text: string): Target {
+  const shown = `${text} (printed, no target)`;
+  return { text: shown, row, figure: "cpuUsPerRequest", subject, against, bound: 0, sense: "at least" };
 }
 
 function throughputTarget(title: string, row: string, against: string): Target {
