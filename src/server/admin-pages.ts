@@ -5,6 +5,7 @@ import { answerExplain } from "./admin-explain.js";
 import { type GuardedPage, mayReadAll } from "./admin-guard.js";
 import { gzipFor } from "./admin-gzip.js";
 import type { ReloadOutcome } from "./admin-source.js";
+import { STATUS_PARTS } from "./status/status-page.js";
 
 export interface AdminPage extends GuardedPage {
   readonly methods: readonly string[];
@@ -35,7 +36,7 @@ export const PAGES: ReadonlyMap<string, AdminPage> = new Map<string, AdminPage>(
     "/status.json",
     { access: "read", methods: READ, answer: ({ status, source, rawQuery }) => status.data(source, rawQuery) },
   ],
-  ...["app.js", "style.css", "uplot.js", "uplot.css"].map((name): [string, AdminPage] => [
+  ...STATUS_PARTS.map((name): [string, AdminPage] => [
     `/status/${name}`,
     { access: "read", methods: READ, answer: ({ status }) => status.asset(name) },
   ]),

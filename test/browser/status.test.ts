@@ -138,6 +138,21 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
           credentials: [{ name: "reader", isValid: false, expiresAtMs: null }],
           certificates: [
             { listener: "web", names: ["a.test"], file: "/x", notAfterMs: nowMs + 2.5 * 86_400_000, problem: null },
+            { listener: "two", names: ["a.test"], file: "/x", notAfterMs: nowMs + 2.5 * 86_400_000, problem: null },
+            {
+              listener: "web",
+              names: ["b.test", "c.test", "d.test"],
+              file: "/y",
+              notAfterMs: nowMs - 1,
+              problem: null,
+            },
+            {
+              listener: "web",
+              names: ["e.test"],
+              file: "/z",
+              notAfterMs: nowMs + 9e9,
+              problem: "/z is no certificate",
+            },
           ],
         },
       ],
@@ -153,7 +168,82 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
       t.match(await textOf(page, "#buckets"), "192.0.2.2 set aside");
       t.match(await textOf(page, "#keys"), /reader.*not valid/s);
       t.match(await textOf(page, "#keys"), /a\.test2 days left/);
-      t.equal(await page.locator("#keys .bad").count(), 2);
+      t.match(await textOf(page, "#keys"), /certificate of web, two, until .* · \/x/, "a certificate has one row");
+      t.match(await textOf(page, "#keys"), /b\.test, c\.test and 1 moreexpired/);
+      t.equal(await page.locator("#keys li").count(), 4);
+      t.equal(await page.locator("#keys .bad").count(), 3);
+      const attention = await page.locator("#attention li").allTextContents();
+      t.strictSame(
+        attention.map((text) => text.replace(/\d+ s ago/, "0 s ago")),
+        [
+          "bucket media: no address is known for oss.test ",
+          "Credentials reader are not valid. Credentials and certificates",
+          "Certificate a.test: 2 days left. Credentials and certificates",
+          "Certificate b.test, c.test and 1 more: expired 0 s ago. Credentials and certificates",
+          "The last reload failed; the configuration of before is served on. Configuration",
+          "1 of 2 workers serve. Processes",
+          "Bucket media: 1 of 2 addresses set aside: 192.0.2.2. Buckets",
+          "Certificate e.test: 104 days left. Credentials and certificates",
+          "Certificate e.test: what is on the disk cannot be used. Credentials and certificates",
+        ],
+        "the worst comes first",
+      );
+    });
+  });
+
+  t.test("is quiet where nothing needs anybody, and tells which route fails where one does", async (t) => {
+    const { url, stats, history } = await startAdmin(t, {});
+    const ended = { signature: "anonymous", method: "GET", bucket: "media", errorCode: null } as const;
+    for (let second = 1; second <= 60; second += 1) {
+      stats.route("images").countRequest({ ...ended, status: 200 });
+      history.tick(second * 1_000);
+    }
+    await visit(t, browser, async (page) => {
+      await open(page, url);
+      t.notOk(await page.isVisible("#problems"));
+      for (let second = 61; second <= 90; second += 1) {
+        stats.route("images").countRequest({ ...ended, status: 502, errorCode: "UPSTREAM_CONNECT_REFUSED" });
+        history.tick(second * 1_000);
+      }
+      await page.waitForSelector("#problems:not([hidden])");
+      t.match(await textOf(page, "#attention"), /50 % of all answers fail, most on route images, for 30 s\./);
+    });
+  });
+
+  t.test("points that stand alone are seen", async (t) => {
+    const { url, stats, history } = await startAdmin(t, {});
+    for (let second = 1; second <= 900; second += 1) {
+      if (second % 100 === 0) {
+        const ended = { signature: "anonymous", method: "GET", status: 200, bucket: "media", errorCode: null } as const;
+        stats.route("images").countRequest(ended);
+        stats.route("images").durations.observe(40);
+      }
+      history.tick(second * 1_000);
+    }
+    await visit(t, browser, async (page) => {
+      await open(page, url);
+      await until(page, 'document.querySelectorAll(".chart canvas").length === 4');
+      const seen = await coloredPixels(page, "#c-latency", "--s3");
+      t.ok(seen >= 36, `a dot for each, in ${seen} pixels`);
+    });
+  });
+
+  t.test("many routes can be searched and sorted", async (t) => {
+    const hosts = Array.from({ length: 20 }, (_, i) => `tenant-${i}`);
+    const routes = hosts.map((name) => `{ name: ${name}, match: { hosts: [${name}.test] }, bucket: one }`);
+    const { gateway, emulator } = await startRelay(t, routes.map((route) => `  - ${route}\n`).join(""));
+    emulator.putObject(BUCKET, "a", "text");
+    await visit(t, browser, async (page) => {
+      await open(page, gateway.adminUrl);
+      t.equal(await page.locator("#routes tbody tr").count(), 21);
+      await page.fill("#filter", "tenant-1");
+      t.equal(await page.locator("#routes tbody tr").count(), 11);
+      await page.fill("#filter", "none of these");
+      t.ok(await page.isVisible("#no-routes"));
+      await page.fill("#filter", "");
+      await page.selectOption("#order", "requests");
+      for (let i = 0; i < 5; i += 1) await answerTo(gateway.port, head("GET", "/a", ["Host", "tenant-17.test"]));
+      await until(page, 'document.querySelector("#routes tbody button").textContent === "tenant-17"');
     });
   });
 
@@ -338,6 +428,21 @@ function fillWithTraffic(stats: Stats, history: History): void {
     }
     history.tick(slot * SLOT_MS);
   }
+}
+
+/** How many pixels of a chart have the color of a variable, or nearly. */
+function coloredPixels(page: Page, chart: string, variable: string): Promise<number> {
+  return page.evaluate(`(() => {
+    const paint = document.createElement("canvas").getContext("2d");
+    paint.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("${variable}");
+    paint.fillRect(0, 0, 1, 1);
+    const wanted = paint.getImageData(0, 0, 1, 1).data;
+    const canvas = document.querySelector("${chart} canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) if ([0, 1, 2, 3].every((at) => Math.abs(data[i + at] - wanted[at]) < 48)) count += 1;
+    return count;
+  })()`);
 }
 
 /** The least contrast of any text to what it stands on (WCAG 2.2 §1.4.3). */

@@ -18,10 +18,14 @@ export const DOCUMENT = `<!doctype html>
   <p id="summary" class="quiet"></p>
   <p id="clock" class="quiet clock"></p>
 </header>
+<nav class="jump" aria-label="Sections"><a href="#h-charts">Charts</a> <a href="#h-events">Last errors</a> <a href="#h-routes">Routes</a> <a href="#h-buckets">Buckets</a> <a href="#h-keys">Certificates</a> <a href="#h-workers">Processes</a></nav>
 <div id="lost" class="banner" role="alert" hidden></div>
-<div id="problems" class="banner" role="alert" hidden></div>
 <main>
   <noscript><p class="banner">This page needs JavaScript. The same numbers are at <a href="/metrics">/metrics</a>.</p></noscript>
+  <section id="problems" class="attention" aria-labelledby="h-problems" hidden>
+    <h2 id="h-problems">Needs attention</h2>
+    <ul id="attention"></ul>
+  </section>
   <section aria-label="Now" id="tiles" class="tiles"></section>
   <section aria-labelledby="h-charts">
     <div class="head"><h2 id="h-charts">Last 15 minutes</h2><p class="scope"><span id="scope">All routes</span> <button type="button" id="all" hidden>Show all routes</button></p></div>
@@ -32,9 +36,20 @@ export const DOCUMENT = `<!doctype html>
       <figure><figcaption>Refused and failed per second</figcaption><div id="c-errors" class="chart"></div></figure>
     </div>
   </section>
+  <section aria-labelledby="h-events">
+    <div class="head"><h2 id="h-events">Last refusals and errors</h2><p class="quiet">Alike ones within ten seconds are one line.</p></div>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="h-events"><table class="events" id="events"></table></div>
+    <p class="more"><button type="button" id="more-events" hidden></button></p>
+    <p id="no-events" class="quiet empty">Nothing was refused and nothing failed since the start.</p>
+  </section>
   <section aria-labelledby="h-routes">
-    <div class="head"><h2 id="h-routes">Routes</h2><p class="quiet">Choose one to see its charts.</p></div>
+    <div class="head"><h2 id="h-routes">Routes</h2><p class="quiet">Choose one to see its charts.</p>
+      <p id="routes-tools" class="tools" hidden>
+        <label>Find <input id="filter" type="search" autocomplete="off" spellcheck="false"></label>
+        <label>Sort by <select id="order"><option value="">configuration</option><option value="requests">requests</option><option value="sentBytes">bytes to clients</option><option value="failed">failed</option><option value="refused">refused</option><option value="p95">95 %</option></select></label>
+      </p></div>
     <div class="scroll" tabindex="0" role="region" aria-labelledby="h-routes"><table class="cards" id="routes"></table></div>
+    <p id="no-routes" class="quiet empty" hidden>No route has that in its name, host or bucket.</p>
   </section>
   <div class="columns">
     <section aria-labelledby="h-buckets"><h2 id="h-buckets">Buckets</h2><ul id="buckets" class="list"></ul></section>
@@ -43,11 +58,6 @@ export const DOCUMENT = `<!doctype html>
     <section aria-labelledby="h-workers"><h2 id="h-workers">Processes</h2><ul id="workers" class="list"></ul></section>
     <section aria-labelledby="h-quotas" id="quotas-section" hidden><h2 id="h-quotas">Thresholds of OSS</h2><ul id="quotas" class="list"></ul></section>
   </div>
-  <section aria-labelledby="h-events">
-    <div class="head"><h2 id="h-events">Last refusals and errors</h2><p class="quiet">Alike ones within ten seconds are one line.</p></div>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="h-events"><table class="events" id="events"></table></div>
-    <p id="no-events" class="quiet empty">Nothing was refused and nothing failed since the start.</p>
-  </section>
 </main>
 <footer class="quiet">Other pages: <a href="/metrics">/metrics</a> <a href="/config?format=yaml">/config</a> <a href="/readyz">/readyz</a> <a href="/tops">/tops</a></footer>
 </body>

@@ -2,7 +2,6 @@ import { endpointHost } from "../../config/endpoint.js";
 import type { GatewayConfig, RouteConfig } from "../../config/gateway-config.js";
 import { type History, type Points, SERIES, SLOT_MS, SLOTS, type TrackNow } from "../../telemetry/history.js";
 import {
-  mergeCertificates,
   mergeCredentials,
   mergeProblems,
   mergeSharedUp,
@@ -57,7 +56,7 @@ export function statusData(source: AdminSource, reports: readonly ProcessReport[
     routes: routesOf(config, stats, history, since),
     buckets: bucketsOf(config, stats, reports),
     credentials: mergeCredentials(reports),
-    certificates: mergeCertificates(reports),
+    certificates: certificatesOf(reports),
     sharedUp: mergeSharedUp(reports),
     workers: reports.map(
       ({ worker, pid, generation, version: of, eventLoopLagMs, rssBytes, cpuSeconds, problems }) => ({
@@ -129,6 +128,30 @@ function bucketsOf(config: GatewayConfig, stats: Stats, reports: readonly Proces
       throttled: stats.upstreams.get(alias)?.throttled.counts.reduce((sum, count) => sum + count, 0) ?? 0,
     };
   });
+}
+
+interface ShownCertificate {
+  readonly listeners: readonly string[];
+  readonly names: readonly string[];
+  readonly file: string;
+  readonly notAfterMs: number;
+  readonly problem: string | null;
+}
+
+/** By file: one certificate may stand for many names, on several listeners, in each process. */
+function certificatesOf(reports: readonly ProcessReport[]): readonly ShownCertificate[] {
+  const shown = new Map<string, ShownCertificate>();
+  for (const { listener, names, file, notAfterMs, problem } of reports.flatMap(({ certificates }) => certificates)) {
+    const known = shown.get(file);
+    shown.set(file, {
+      listeners: [...new Set([...(known?.listeners ?? []), listener])],
+      names: known?.names ?? names,
+      file,
+      notAfterMs: Math.min(notAfterMs, known?.notAfterMs ?? notAfterMs),
+      problem: problem ?? known?.problem ?? null,
+    });
+  }
+  return [...shown.values()];
 }
 
 function quotasOf(stats: Stats): readonly object[] {

@@ -17,12 +17,36 @@ const HEADERS = { "Content-Security-Policy": POLICY, "X-Frame-Options": "DENY" }
 const SCRIPT_TYPE = "text/javascript; charset=utf-8";
 const STYLE_TYPE = "text/css; charset=utf-8";
 
+/** The page's own script, in modules. */
+const SCRIPTS = [
+  "app",
+  "attention",
+  "buckets",
+  "charts",
+  "dom",
+  "events",
+  "head",
+  "item",
+  "keys",
+  "known",
+  "processes",
+  "routes",
+  "spark",
+  "tiles",
+  "words",
+].map((name) => `${name}.js`);
+
 /** Where the parts of the page are; all are of this package or its dependencies. */
 const FILES: Readonly<Record<string, { readonly contentType: string; url(): URL }>> = {
-  "app.js": { contentType: SCRIPT_TYPE, url: () => new URL("./app.js", import.meta.url) },
+  ...Object.fromEntries(
+    SCRIPTS.map((name) => [name, { contentType: SCRIPT_TYPE, url: () => new URL(`./page/${name}`, import.meta.url) }]),
+  ),
   "uplot.js": { contentType: SCRIPT_TYPE, url: () => new URL("./uPlot.esm.js", import.meta.resolve("uplot")) },
   "uplot.css": { contentType: STYLE_TYPE, url: () => new URL("./uPlot.min.css", import.meta.resolve("uplot")) },
 };
+
+/** What the document asks for, below `/status/`. */
+export const STATUS_PARTS: readonly string[] = [...Object.keys(FILES), "style.css"];
 
 /** However many look at the page, the processes are asked as often. */
 const FRESH_MS = 900;

@@ -31,6 +31,18 @@ p { margin: 0; }
 .banner { max-width: 1200px; margin: 0 auto 14px; padding: 10px 14px; border-radius: 8px; background: var(--bad-bg); color: var(--bad); white-space: pre-line; overflow-wrap: anywhere; }
 @media (max-width: 1240px) { .banner { margin-left: 20px; margin-right: 20px; } }
 section { margin-bottom: 22px; }
+.jump { max-width: 1240px; margin: -6px auto 12px; padding: 0 20px; display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13px; }
+.attention { border-radius: 10px; padding: 12px 16px; border: 1px solid; }
+.attention.bad { background: var(--bad-bg); border-color: var(--bad); } .attention.warn { background: var(--warn-bg); border-color: var(--warn); }
+.attention ul { margin: 6px 0 0; padding: 0; list-style: none; display: grid; gap: 5px; }
+.attention li { padding-left: 18px; position: relative; overflow-wrap: anywhere; color: var(--text); }
+.attention li::before { content: ""; position: absolute; left: 1px; top: .48em; width: 9px; height: 9px; border-radius: 9px; background: currentColor; }
+.attention li.bad::before { background: var(--bad); } .attention li.warn::before { background: var(--warn); border-radius: 2px; }
+.attention li a { font-size: 13px; white-space: nowrap; }
+.tools { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-left: auto; font-size: 13px; color: var(--quiet); }
+.tools[hidden] { display: none; }
+.tools :is(input, select) { font: inherit; color: var(--text); background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 2px 6px; }
+[id^=h-] { scroll-margin-top: 12px; }
 .head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; margin-bottom: 8px; min-height: 26px; }
 .columns h2 { margin-bottom: 8px; }
 .tiles { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 12px; }
@@ -41,7 +53,7 @@ section { margin-bottom: 22px; }
 .tile dd small { font-size: 14px; font-weight: 500; color: var(--quiet); letter-spacing: 0; }
 .tile dl { margin: 0; }
 svg.spark { display: block; width: 100%; height: 28px; overflow: visible; }
-svg.spark path.line { fill: none; stroke: var(--s1); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
+svg.spark path.line { fill: none; stroke: var(--s1); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 svg.spark path.area { fill: var(--fill); stroke: none; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
 figure { margin: 0; padding: 12px 12px 6px; min-width: 0; }
@@ -65,7 +77,7 @@ td.num, th.num { text-align: right; white-space: nowrap; }
 td.graph { width: 170px; min-width: 120px; padding-top: 6px; padding-bottom: 6px; }
 tr[aria-selected=true] td { background: var(--fill); }
 .sub { display: block; color: var(--quiet); font-size: 13px; overflow-wrap: anywhere; }
-.columns { columns: 2; column-gap: 16px; } .columns section { break-inside: avoid; }
+.columns { columns: 2; column-gap: 16px; margin-bottom: 22px; } .columns section { break-inside: avoid; }
 .list { list-style: none; margin: 0; padding: 0; }
 .list li { padding: 9px 14px; border-top: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; }
 .list li:first-child { border-top: 0; }
@@ -88,6 +100,8 @@ tr[aria-selected=true] td { background: var(--fill); }
 .events .when { white-space: nowrap; }
 .mono { font: 12.5px/1.5 ui-monospace, SFMono-Regular, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 .code { font-weight: 600; } .code + .sub { overflow-wrap: normal; white-space: nowrap; font-size: 12px; }
+.more { margin-top: 8px; }
+.more:has([hidden]) { display: none; }
 .empty { padding: 4px 2px; }
 footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; }
 .is-lost main { opacity: .45; }
@@ -99,7 +113,9 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .top, main, footer { padding-left: 12px; padding-right: 12px; }
   .banner { margin-left: 12px; margin-right: 12px; }
   .clock { margin-left: 0; }
+  .jump { padding-left: 12px; padding-right: 12px; } .tools { margin-left: 0; }
   .tile dd { font-size: 22px; }
+  .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend .u-value { min-width: 4.3em; }
   .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
   .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px 10px; }
@@ -108,8 +124,9 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .cards td[data-label]::before { content: attr(data-label); display: block; font-size: 12px; color: var(--quiet); }
   .cards td.wide { grid-column: 1 / -1; } .cards td.graph { grid-column: 1 / -1; }
   .cards tr[aria-selected=true] { background: var(--fill); } .cards tr[aria-selected=true] td { background: none; }
-  .events tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: 8.5em minmax(0, 1fr) auto; gap: 4px 10px; }
-  .events td:last-child { grid-column: 1 / -1; }
+  .events tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.4fr); gap: 4px 10px; }
+  .events td:nth-child(n + 3) { grid-column: 1 / -1; }
+  .events td:nth-child(3) { display: flex; align-items: baseline; gap: 8px; }
   .events td { border: 0; padding: 0; }
 }
 @media (prefers-reduced-motion: no-preference) { .is-lost main { transition: opacity .3s; } }
