@@ -123,8 +123,15 @@ const WHERE: Readonly<Record<Place, string>> = {
   behind: "between this gateway and OSS",
 };
 
-/** What to do about a refusal, in one sentence. */
+/** What to do about a refusal, in a sentence or two. */
 export function nextOfRefusal(facts: RefusalFacts): string {
+  const { cause, mismatch } = facts;
+  const isGuess =
+    mismatch?.isProven === false && cause !== "changed-before-or-wrong-secret" && cause !== "wrong-secret";
+  return isGuess ? `${sentenceOf(facts)} If it is not that, check the client's secret.` : sentenceOf(facts);
+}
+
+function sentenceOf(facts: RefusalFacts): string {
   const { cause, mismatch, isOwnSignature, endpoint, skewSeconds } = facts;
   const name = mismatch?.name ?? "A header";
   const where = WHERE[mismatch?.place ?? "before"];

@@ -229,6 +229,7 @@ const HOPS_BEFORE: readonly HopBefore[] = [
     change: (sent) => void sent.headers.push("x-oss-meta-hop", "1"),
     cause: "header-added-by-hop",
     about: /^x-oss-meta-hop$/,
+    next: /If it is not that, check the client's secret\.$/,
   },
   {
     title: "writes another Content-Type, and says that it was there",
