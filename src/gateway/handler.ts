@@ -115,6 +115,11 @@ const CLIENT_GONE: Denial = Object.freeze({
   reason: "The client closed the connection before it had the whole answer.",
 });
 
+const CLIENT_STALLED: Denial = Object.freeze({
+  code: "CLIENT_GONE",
+  reason: "The client took nothing of the answer for limits.clientIdleTimeout, and its connection was ended.",
+});
+
 function runStages(ctx: RequestContext, exchange: RequestExchange, first = 0): void {
   for (let i = first; i < STAGES.length; i += 1) {
     const outcome = (STAGES[i] as Stage)(ctx);
@@ -238,6 +243,7 @@ class Request implements RunningRequest {
   onClientIdle(): void {
     const { req, res, isPaused, isHeadSent } = this.#ctx;
     if (isPaused || res.writableEnded) {
+      this.#ctx.noteError(CLIENT_STALLED);
       res.destroy();
       return;
     }
@@ -288,6 +294,8 @@ class Request implements RunningRequest {
     if (!isWaiting || sentBytes !== this.#movedBytes) this.#movedMs = nowMs;
     this.#movedBytes = this.#ctx.sentBytes;
     const idleMs = res.socket?.timeout ?? 0;
-    if (idleMs > 0 && nowMs - this.#movedMs >= idleMs) res.destroy();
+    if (idleMs === 0 || nowMs - this.#movedMs < idleMs) return;
+    this.#ctx.noteError(CLIENT_STALLED);
+    res.destroy();
   }
 }

@@ -225,7 +225,8 @@ t.test("a stream whose client takes nothing is ended after clientIdleTimeout", a
   stream.pause();
   stream.on("error", () => {});
   const entry = await world.gateway.logged(({ target }) => target === "/large");
-  t.equal(entry.error, "CLIENT_GONE");
+  t.match(entry, { error: "CLIENT_GONE", detail: /took nothing of the answer for limits\.clientIdleTimeout/ });
+  t.equal(await world.gateway.metric('ossgate_errors_total{route="r",code="CLIENT_GONE",origin="client"}'), 1);
   stream.destroy();
 });
 
