@@ -45,7 +45,14 @@ export async function run(args: readonly string[], version: string): Promise<num
   const { workersServing: workers } = gateway.state;
   const admin = gateway.adminAddress;
   gateway.log.info({ version, listeners: addresses, admin, workers, config: file }, "ossgate serves");
-  return stopped;
+  return Promise.race([stopped, endOutdated(gateway)]);
+}
+
+/** Ends what cannot serve any more, so that systemd starts it anew. */
+async function endOutdated(gateway: Supervisor): Promise<number> {
+  await gateway.outdated();
+  await gateway.stop(0);
+  return EXIT.failed;
 }
 
 function parseRunArgs(args: readonly string[]): string | number {

@@ -18,6 +18,9 @@ const HUNG_AFTER_MS = 20_000;
 /** … and so is one that does not serve yet: to load the program may take a while on a busy machine. */
 const HUNG_AT_START_AFTER_MS = 60_000;
 
+/** In so many steps all are replaced, however many they are: who asked for it waits for the end. */
+const MOST_STEPS = 8;
+
 const ENDING = "the gateway is ending";
 
 export interface CrewOptions {
@@ -53,6 +56,7 @@ export class Crew {
   #isEnding = false;
   /** Why the program cannot start. */
   #startProblem: string | null = null;
+  #isOutdated = false;
   /** Workers that ended and were replaced since the program began. */
   restarts = 0;
 
@@ -80,6 +84,11 @@ export class Crew {
     return [...this.#workers].filter(({ state }) => state === "draining").length;
   }
 
+  /** No worker serves, and none will: the program on the disk is another that needs another main process. */
+  outdated(): Promise<void> {
+    return this.#condition.until(() => this.#isOutdated);
+  }
+
   /** All whose process lives. */
   get all(): readonly WorkerHandle[] {
     return [...this.#workers];
@@ -104,20 +113,28 @@ export class Crew {
   }
 
   /**
-   * One after the other: a new worker begins, and when it serves the old one of its number drains.
+   * Some after the others: a new worker begins, and when it serves the old one of its number drains.
    * @param limitMs how long one may take to begin
    * @param count of those with the lowest numbers
    * @returns why it went no further, in one sentence; `null` when all are replaced
    */
   async replaceAll(graceMs: number, limitMs: number, count = this.#wanted): Promise<string | null> {
-    for (let number = 1; number <= count; number += 1) {
+    const atOnce = Math.ceil(count / MOST_STEPS);
+    for (let first = 1; first <= count; first += atOnce) {
       if (this.#isEnding) return ENDING;
-      const old = [...this.#workers].filter((worker) => worker.number === number && worker.state !== "draining");
-      const problem = await this.#beginAnother(number, limitMs);
-      if (problem !== null) return problem;
-      for (const worker of old) this.#drain(worker, graceMs);
+      const numbers = Array.from({ length: Math.min(atOnce, count - first + 1) }, (_, i) => first + i);
+      const problems = await Promise.all(numbers.map((number) => this.#replaceOne(number, graceMs, limitMs)));
+      const problem = problems.find((each) => each !== null);
+      if (problem !== undefined) return problem;
     }
     return null;
+  }
+
+  async #replaceOne(number: number, graceMs: number, limitMs: number): Promise<string | null> {
+    const old = [...this.#workers].filter((worker) => worker.number === number && worker.state !== "draining");
+    const problem = await this.#beginAnother(number, limitMs);
+    if (problem === null) for (const worker of old) this.#drain(worker, graceMs);
+    return problem;
   }
 
   /** Waits for workers that begin; those that do not serve by then are killed, and others begin. */
@@ -197,6 +214,7 @@ export class Crew {
   }
 
   async #onHello(worker: WorkerHandle, protocol: number): Promise<void> {
+    this.#isOutdated = protocol !== PROTOCOL && this.serving.length === 0;
     if (protocol !== PROTOCOL) {
       this.#onFailed(worker, "the program on the disk speaks another protocol with its workers; restart it instead");
       worker.kill();

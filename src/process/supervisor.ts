@@ -213,12 +213,25 @@ export class Supervisor implements Fleet {
     this.#manager.ready(`${this.#crew.serving.length} workers serve configuration ${generation} of ${file}${refused}`);
   }
 
-  async #upgrade(): Promise<ReloadOutcome> {
-    if (this.#isDraining) return this.#outcome([ENDING], []);
+  /**
+   * Resolves when nothing is served any more and nothing can be but by another main process: the program on the disk is
+   * another, and all workers have died. Whoever started this may start it anew.
+   */
+  async outdated(): Promise<void> {
+    await this.#crew.outdated();
+    if (!this.#isDraining) this.log.fatal("no worker serves, and the program on the disk is another: it is ended");
+  }
+
+  /** @returns why workers cannot be replaced now */
+  #tooManyDrain(): string | null {
     const { draining, wanted } = this.#crew;
-    if (draining > wanted * MAX_DRAINING) {
-      return this.#outcome([`${draining} workers of before still end what they serve; try again when they have`], []);
-    }
+    if (draining <= wanted * MAX_DRAINING) return null;
+    return `${draining} workers of before still end what they serve; try again when they have`;
+  }
+
+  async #upgrade(): Promise<ReloadOutcome> {
+    const refusal = this.#isDraining ? ENDING : this.#tooManyDrain();
+    if (refusal !== null) return this.#outcome([refusal], []);
     this.log.info("upgrading: workers are replaced one by one");
     const problem = await this.#crew.replaceAll(this.#current.config.limits.shutdownTimeoutMs, BEGIN_LIMIT_MS);
     const warnings = await this.#otherVersions();
@@ -272,6 +285,8 @@ export class Supervisor implements Fleet {
    * @throws Error one sentence of the same kind
    */
   async #swap(next: ConfigText): Promise<readonly string[]> {
+    const tooMany = workersOf(next.config) === this.#sharers ? null : this.#tooManyDrain();
+    if (tooMany !== null) return [tooMany];
     const changes: Change[] = [];
     const takeBack = () => {
       for (const { abort } of changes.reverse()) abort();

@@ -75,3 +75,15 @@ t.test(
     t.notMatch(await rig.admin("/metrics"), /99\.0\.0/);
   },
 );
+
+t.test("a program that has no worker left ends when the one on the disk needs another main process", async (t) => {
+  const { rig, change } = await install(t);
+  await change("src/process/messages.ts", (text) => text.replace(/PROTOCOL = \d+/, "PROTOCOL = 999"));
+  const [first = 0, second = 0] = await rig.workerPids();
+  process.kill(first, "SIGKILL");
+  await rig.program.until(() => rig.program.stderr.includes("another protocol"));
+  t.ok(isHello(await get(rig.port, "/hello.txt")), "the other serves on");
+  process.kill(second, "SIGKILL");
+  t.equal(await rig.program.exited, 1);
+  t.match(rig.program.stderr, /no worker serves, and the program on the disk is another/);
+});

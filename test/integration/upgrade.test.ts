@@ -1,6 +1,6 @@
 import t from "tap";
 import { runProgram } from "./cli-program.js";
-import { get, gone, isHello, Load, startWorkers } from "./workers-rig.js";
+import { get, gone, isHello, Load, type Outcome, reload, startWorkers } from "./workers-rig.js";
 
 t.test("an upgrade under load replaces every worker, fails no request and refuses no connection", async (t) => {
   const rig = await startWorkers(t);
@@ -39,6 +39,25 @@ t.test("upgrades do not heap up workers that still end what they serve", async (
   for (const { body } of await Promise.all(downloads)) t.equal(body.length, 1024 * 1024);
   await rig.until(async () => (await rig.workerPids()).length === 1);
   t.match(await upgrade(), { ok: true });
+});
+
+t.test("reloads to other numbers of workers do not heap them up either", async (t) => {
+  const rig = await startWorkers(t, { workers: 1 });
+  rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);
+  rig.emulator.faults.failNext(16, { kind: "stallMidBody", afterBytes: 512 * 1024 });
+  const downloads: Promise<unknown>[] = [];
+  let outcome: Outcome = { ok: true, generation: 1, problems: [] };
+  for (let i = 0; outcome.ok && i < 8; i += 1) {
+    // On more connections than there are workers: some of them have one each.
+    for (let n = 0; n < 2; n += 1) downloads.push(get(rig.port, "/big.bin").catch(() => null));
+    await rig.emulator.until(() => rig.emulator.faults.stalled === downloads.length);
+    outcome = await reload(rig, { workers: i % 2 === 0 ? 2 : 1 });
+  }
+  t.match(outcome, { ok: false, problems: [/workers .* still end/] });
+  t.ok((await rig.workerPids()).length <= 8);
+  t.match(await reload(rig, { workers: outcome.generation % 2 === 0 ? 2 : 1 }), { ok: true }, "others are taken");
+  rig.emulator.faults.releaseStalled();
+  await Promise.all(downloads);
 });
 
 t.test("a download that an old worker serves is finished by it", async (t) => {

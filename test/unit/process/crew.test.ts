@@ -22,7 +22,7 @@ interface TestCrew {
   readonly gone: readonly WorkerHandle[];
 }
 
-function crewOf(t: Test, program: string, nowMs?: () => number): TestCrew {
+function crewOf(t: Test, program: string, nowMs?: () => number, onFork = () => {}): TestCrew {
   let forks = 0;
   const gone: WorkerHandle[] = [];
   const backOffsMs: number[] = [];
@@ -38,6 +38,7 @@ function crewOf(t: Test, program: string, nowMs?: () => number): TestCrew {
     onPatch: () => {},
     onFork: () => {
       forks += 1;
+      onFork();
     },
     onGone: (worker) => {
       gone.push(worker);
@@ -151,6 +152,21 @@ t.test(
     t.strictSame(backOffsMs.slice(4), [100, 200]);
   },
 );
+
+t.test("many workers are replaced some at a time, in so many steps as few would take", async (t) => {
+  let most = 0;
+  const { crew } = crewOf(t, "serves", undefined, () => {
+    most = Math.max(most, crew.all.filter(({ state }) => state === "starting").length);
+  });
+  await crew.start(9);
+  const before = crew.serving.map(({ pid }) => pid);
+  most = 0;
+  t.equal(await crew.replaceAll(0, LIMIT_MS), null);
+  t.equal(most, 2);
+  const after = crew.serving.map(({ pid }) => pid);
+  t.equal(after.length, 9);
+  t.notOk(after.some((pid) => before.includes(pid)));
+});
 
 t.test("what ends begins no worker, in an upgrade neither", async (t) => {
   const { crew, forks } = crewOf(t, "serves");
