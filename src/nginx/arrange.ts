@@ -19,7 +19,7 @@ export function arrange({ placed, guards, indexes }: Arrangement, findings: Find
   const indexed = withIndexes(prefixes, indexes, findings);
   const known = [...guards, ...indexed.guards];
   const plain = withoutRivals(indexed.routes, findings);
-  const { routes, settled } = withPatterns({ plain, templates, guards: known });
+  const { routes, settled } = withPatterns({ plain, templates, guards: known }, findings);
   const open = closeOpened(routes, known, settled, findings);
   return underRoutes([...withoutRivals(exact, findings), ...open]);
 }

@@ -80,8 +80,9 @@ export function comesBefore(one: Asked, { reach, order, within }: Asked): boolea
   const [a, b] = [one.reach.kind, reach.kind];
   if (a === "exact") return true;
   const innermost = within.at(-1);
-  // What stands in another location is asked there alone.
-  if (innermost !== undefined && one.directive !== innermost && !one.within.includes(innermost)) return true;
+  if (one.directive === innermost) return false;
+  // What stands in another location is asked there alone, and before the expressions outside.
+  if (innermost !== undefined && a !== "expression" && !one.within.includes(innermost)) return true;
   if (b === "exact") return false;
   if (b === "expression") return a === "preferred" || (a === "expression" && one.order < order);
   if (a === "expression") return b !== "preferred";

@@ -67,6 +67,8 @@ interface FoundLocation {
   readonly reaches: readonly Reach[];
   /** Those that it stands in, the outermost first. */
   readonly within: readonly Directive[];
+  /** Its expression says more than its paths. */
+  readonly isInExpression: boolean;
   /** Expressions are asked in this order. */
   readonly order: number;
 }
@@ -188,6 +190,10 @@ class Conversion {
     const isProxied = proxyPass !== undefined && inner.own("internal").length === 0;
     const location = isProxied ? this.#proxied({ ...found, scope: inner }, server, path, proxyPass) : null;
     const [reach] = found.reaches;
+    if (reach !== undefined && inner.own("proxy_pass").length > 0) this.#guardRedirect(found, server, reach);
+    if (reach !== undefined && !reach.isSharp && reach.kind !== "expression" && scope.own("location").length > 0)
+      // What goes on in the middle of a name would pass by the locations inside.
+      this.#guards.push({ ...found, server: server.directive, reach, body: null });
     if (typeof path === "string" || reach === undefined) {
       this.#leaveOut(found, server, location, typeof path === "string" ? path : "");
       return;
@@ -198,6 +204,15 @@ class Conversion {
     }
     if (location !== null && this.#place(found, server, location, reach)) return;
     if (isProxied || this.#isOwn(directive, scope, server)) this.#close(found, server, path, reach);
+  }
+
+  /** NGINX redirects the path without the slash, whatever else would take it, but for a location of just this path. */
+  #guardRedirect({ directive, order, within }: FoundLocation, server: Server, { kind, start }: Reach): void {
+    if (kind === "expression" || !start.endsWith("/") || start === "/") return;
+    const path = start.slice(0, -1);
+    const reach = { kind: "exact", start: path, isSharp: true, pattern: `^${escaped(path)}$` } as const;
+    // It is no part of its location.
+    this.#guards.push({ directive: { ...directive }, server: server.directive, reach, body: null, order, within });
   }
 
   /** Where the files of a machine come first, and then those of a named location: its directives, and the guards before it. */
@@ -255,10 +270,8 @@ class Conversion {
         isGuarded: isTold,
         pattern: reach.kind === "exact" ? reach.pattern : null,
         isTemplate: false,
-        deniedPaths:
-          reach.kind !== "exact" && path.pathPrefix !== "/" && reach.start.endsWith("/")
-            ? [`^${escaped(path.pathPrefix)}$`]
-            : [],
+        // NGINX has the path without the slash elsewhere.
+        deniedPaths: reach.kind === "expression" && path.pathPrefix !== "/" ? [`^${escaped(path.pathPrefix)}$`] : [],
         httpsRedirect: wanted !== null,
         httpsPort: wanted?.port,
       };
@@ -298,12 +311,9 @@ class Conversion {
       this.#indexes.push({ directive, server: server.directive, reach: ROOT, page, body, ...proxy, order, within });
       return;
     }
-    this.#guards.push(
-      ...(location !== null || isGuarded(scope) || scope.own("internal").length > 0
-        ? [{ directive, server: server.directive, reach: ROOT, body, order: found.order, within: found.within }]
-        : []),
-    );
-    this.#findings.unsupported(directive, "the path / has no route of its own: it goes the way of location /");
+    const { order, within } = found;
+    this.#guards.push({ directive, server: server.directive, reach: ROOT, body, order, within });
+    this.#findings.unsupported(directive, "the path / has no route of its own here: it is refused");
     this.#leftOut.add(directive);
   }
 
@@ -381,10 +391,6 @@ class Conversion {
     }
     if (location !== null && this.#placePattern(found, server, location)) return;
     this.#leftOut.add(directive);
-    if (location === null && !isGuarded(scope)) {
-      this.#findings.unsupported(directive, PROGRAM_FILES);
-      return;
-    }
     const isClosable = reaches.every(({ pattern }) => pattern !== null);
     if (location !== null || !isClosable)
       for (const one of [directive, ...scope.own("proxy_pass")])
@@ -422,7 +428,9 @@ class Conversion {
   #placePattern(found: FoundLocation, server: Server, location: Proxied): boolean {
     const { reaches, directive, scope } = found;
     const [first] = reaches;
-    if (first === undefined || first.pattern === null || !server.isHostKnown) return false;
+    if (first === undefined || first.pattern === null || found.isInExpression) return false;
+    // What stands in it would have to come before it wherever it stands.
+    if (scope.own("location").length > 0) return false;
     const plans = readRoutes(location, this.#parts);
     if (plans.length === 0 || plans.some(({ closedBelow }) => closedBelow.length > 0)) return false;
     this.#findings.taken(directive, `routes[].match.pathPattern ${first.pattern}`);
@@ -610,9 +618,6 @@ function isRefusal(scope: Scope): boolean {
 
 const KEEP_NGINX = "it passes nothing on to a bucket: its paths are refused (routes[].deny); keep NGINX for them";
 
-const PROGRAM_FILES =
-  "it has nothing to do with the bucket, which has these paths now; keep NGINX for files of this machine";
-
 const LEFT_OUT = { verdict: "not supported", text: "its location is not taken over" } as const;
 
 /** All locations of a server, nested ones too. */
@@ -634,8 +639,11 @@ function nestedIn(
     const reaches = readReach(directive.args)
       .map((reach) => within(reach, outer))
       // Both would have to be found.
-      .map((reach) => (isInExpression ? { ...reach, pattern: null } : reach));
-    return [{ directive, scope: inner, reaches, within: around }, ...nestedIn(inner, reaches, [...around, directive])];
+      .map((reach) => (isInExpression ? { ...reach, pattern: outer[0]?.pattern ?? null } : reach));
+    return [
+      { directive, scope: inner, reaches, within: around, isInExpression },
+      ...nestedIn(inner, reaches, [...around, directive]),
+    ];
   });
 }
 

@@ -178,6 +178,7 @@ const EXACT: ReadonlyMap<string, Remark> = new Map([
     "random_index",
   ].map((name) => [name, PROGRAM] as const),
   ["worker_connections", taken("nothing to write: limits.connections is 10000")],
+  ["http2", taken("nothing to write: HTTP/2 is offered wherever TLS is")],
   ["stub_status", taken("nothing to write: /metrics and /status of the admin listener")],
   ["vhost_traffic_status_zone", taken("metrics.compat: vts shows its names")],
   ["limit_except", lost("write methods")],

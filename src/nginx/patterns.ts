@@ -1,7 +1,8 @@
 /** Routes and refusals by expressions, at each prefix where NGINX would ask their locations first. */
 import { byPrecedence, coversWhole, type Guard, isClosed, isStricter, takersOf } from "./closing.js";
 import type { Directive } from "./directive.js";
-import { closedAt, closedOf, type Placed, placeOf } from "./placed.js";
+import type { Findings } from "./findings.js";
+import { closedAt, closedOf, locationText, type Placed, placeOf } from "./placed.js";
 import { escaped, parentOf } from "./reach.js";
 
 interface Parts {
@@ -24,14 +25,15 @@ type Entry = { readonly route: Placed } | { readonly guard: Guard };
 const askedOf = (entry: Entry): Placed | Guard => ("route" in entry ? entry.route : entry.guard);
 
 /** Puts expressions before the routes of prefixes. */
-export function withPatterns({ plain, templates, guards }: Parts): Arranged {
+export function withPatterns({ plain, templates, guards }: Parts, findings: Findings): Arranged {
   const roots = templates.flatMap((template) => rootOf(template, plain));
   const bases = [...plain, ...new Map(roots.map((root) => [root.server, root])).values()];
   const entries = new Map<Placed, Entry[]>(bases.map((base) => [base, []]));
   const ofPrefixes = [...templates, ...plain.filter(isStanding)];
   for (const route of ofPrefixes)
     for (const base of takersOf(route, bases))
-      if (mayStandAt(route, base, roots)) entries.get(base)?.push(entryOf(route));
+      if (mayStandAt(route, base, templates)) entries.get(base)?.push(entryOf(route, base));
+  for (const [base, own] of entries) reportBypasses(base, own, findings);
   for (const guard of guards) for (const base of takersOf(guard, bases)) entries.get(base)?.push({ guard });
   const settled = new Map<Placed, ReadonlySet<Directive>>();
   const routes = bases.flatMap((base) => {
@@ -48,15 +50,33 @@ export function withPatterns({ plain, templates, guards }: Parts): Arranged {
 const isStanding = ({ reach, guard }: Placed): boolean =>
   guard === undefined && !reach.isSharp && (reach.kind === "prefix" || reach.kind === "preferred");
 
-function mayStandAt(route: Placed, base: Placed, roots: readonly Placed[]): boolean {
-  return route.isTemplate || (!roots.includes(base) && isStricter(route.body, base.body));
+/** Those who wrote a guarded folder may not know that an expression goes by it. */
+function reportBypasses(base: Placed, entries: readonly Entry[], findings: Findings): void {
+  for (const entry of entries) {
+    const route = "route" in entry && entry.route.isTemplate ? entry.route : null;
+    const isGuard = base.guard === undefined || base.isGuarded;
+    if (route !== null && isGuard && isStricter(base.body, route.body))
+      findings.dangerous(
+        route.directive,
+        `it comes before ${locationText(base)}, which refuses more: what it matches there is open, here as with NGINX; write ^~ there and import it again if it should not be`,
+      );
+  }
+}
+
+/** What goes on in the middle of a name stands at a folder where it is stricter, or where expressions would take it. */
+function mayStandAt(route: Placed, base: Placed, templates: readonly Placed[]): boolean {
+  const isStrict = route.isTemplate || isStricter(route.body, base.body);
+  return isStrict || templates.some(({ server }) => server === route.server);
 }
 
 /** What takes off its own prefix cannot stand at another one, and what is refused to everybody needs no route. */
-function entryOf(route: Placed): Entry {
+function entryOf(route: Placed, base: Placed): Entry {
   const { directive, server, reach, order, within, body, comments, isTemplate } = route;
   const isRefused = isClosed(body) && (!isTemplate || comments.length === 0);
-  const isGuard = body.stripPrefix === true || isRefused;
+  const innermost = within.at(-1);
+  // It must not take what lies outside of the location that it stands in.
+  const isOutside = innermost !== undefined && base.directive !== innermost && !base.within.includes(innermost);
+  const isGuard = body.stripPrefix === true || isRefused || isOutside;
   return isGuard ? { guard: { directive, server, reach, order, within, body } } : { route };
 }
 

@@ -23,7 +23,12 @@ export function readServerNames(directives: readonly Directive[], findings: Find
       if (name === "_" || name === "" || name === "__") {
         isCatchAll = true;
         findings.approximated(directive, "hosts that no route names are answered 404; name those that are meant");
-      } else for (const host of hostsOf(name, directive, findings)) hosts.add(host);
+      } else if (name.startsWith(".") && hosts.has(name.slice(1).toLowerCase()))
+        findings.dangerous(
+          directive,
+          `NGINX passes over ${name}, because ${name.slice(1)} is named before it: it is left out`,
+        );
+      else for (const host of hostsOf(name, directive, findings)) hosts.add(host);
     }
     if (!findings.has(directive)) findings.taken(directive, "routes[].match.hosts");
   }
