@@ -46,14 +46,50 @@ const CASES: readonly Case[] = [
   {
     claim: "a guarded prefix that ends in the middle of a name",
     server: `${ALL} location /private { deny all; ${PASS} }`,
-    served: [],
+    served: ["/a.txt", "/a.txt.bak", "/img/1.jpg", "/old/a.txt"],
   },
   {
     claim: "a guarded prefix that ends at a slash closes nothing else",
     server: `${ALL} location /private/ { deny all; ${PASS} }`,
     served: ["/a.txt", "/private.zip", "/img/1.jpg", "/old/a.txt"],
   },
-  { claim: "names that begin with a dot", server: `${ALL} location ~ /\\. { deny all; }`, served: [] },
+  {
+    claim: "names that begin with a dot",
+    server: `${ALL} location ~ /\\. { deny all; }`,
+    served: ["/a.txt", "/private/s.txt", "/img/1.jpg", "/a.txt.bak"],
+  },
+  {
+    claim: "scripts that no bucket has",
+    server: `${ALL} location ~ \\.bak$ { return 404; }`,
+    served: ["/a.txt", "/private/s.txt", "/img/1.jpg", "/old/a.txt"],
+  },
+  {
+    claim: "pictures for some pages alone, the usual recipe",
+    server: `${ALL} location ~* \\.(gif|jpg|png)$ { valid_referers none *.example.com; if ($invalid_referer) { return 403; } ${PASS} }`,
+    headers: ["Referer", "https://elsewhere.test/"],
+    served: ["/a.txt", "/private/s.txt", "/old/a.txt"],
+  },
+  {
+    claim: "pictures for some pages alone, from one of them",
+    server: `${ALL} location ~* \\.(gif|jpg|png)$ { valid_referers none *.example.com; if ($invalid_referer) { return 403; } ${PASS} }`,
+    headers: ["Referer", "https://www.example.com/"],
+    served: ["/a.txt", "/img/1.jpg", "/img/pub/2.jpg"],
+  },
+  {
+    claim: "one folder that is sent to another host",
+    server: `${ALL} location /private/ { return 301 https://elsewhere.example.com$request_uri; }`,
+    served: ["/a.txt", "/private.zip", "/img/1.jpg"],
+  },
+  {
+    claim: "a folder without its slash, which NGINX redirects",
+    server: `${ALL} location /private/ { proxy_pass http://${ENDPOINT}/img/; } location /img/ { ${PASS} }`,
+    served: ["/a.txt", "/private.zip", "/img/1.jpg"],
+  },
+  {
+    claim: "pictures, and nothing else",
+    server: `location / { return 404; } location ~ \\.jpg$ { ${PASS} }`,
+    served: ["/img/1.jpg", "/img/pub/2.jpg"],
+  },
   {
     claim: "an expression whose beginning is known closes what lies there",
     server: `${ALL} location ~ ^/(img|old)/.*\\.(jpg|txt)$ { deny all; }`,
@@ -72,14 +108,18 @@ const CASES: readonly Case[] = [
   {
     claim: "an expression without regard to case",
     server: `${ALL} location ~* ^/private/ { deny all; ${PASS} }`,
-    served: [],
+    served: ["/a.txt", "/private.zip", "/img/1.jpg"],
   },
   {
     claim: "a page for / alone beside the bucket",
     server: `location = / { proxy_pass http://${ENDPOINT}/index.html; } ${ALL}`,
     served: ["/", "/index.html", "/a.txt", "/dir/index.html", "/private/s.txt"],
   },
-  { claim: "the path / alone is refused", server: `location = / { return 403; } ${ALL}`, served: [] },
+  {
+    claim: "the path / alone is refused",
+    server: `location = / { return 403; } ${ALL}`,
+    served: ["/a.txt", "/private/s.txt"],
+  },
   {
     claim: "an exact location beside a guarded prefix of the same name",
     server: `location = /private { ${PASS} } location ^~ /private/ { deny all; ${PASS} } ${ALL}`,
@@ -93,7 +133,7 @@ const CASES: readonly Case[] = [
   {
     claim: "an open exact location in a guarded prefix",
     server: `location = /v1 { ${PASS} } location / { allow 192.0.2.1; deny all; ${PASS} }`,
-    served: [],
+    served: ["/v1"],
   },
   {
     claim: "an if that sends clients elsewhere",
