@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { writeControl } from "./control.mjs";
-import { writeCopyright, writeManual } from "./documents.mjs";
+import { writeChangelog, writeCopyright, writeManual } from "./documents.mjs";
 import { copyFiles, copyProgram, ROOT } from "./tree.mjs";
 
 const { values } = parseArgs({
@@ -106,6 +106,7 @@ try {
   if (values.program === undefined) compile(compiled);
   const carried = copyProgram({ tree, compiled, own: { ...own, version } });
   copyFiles(tree);
+  writeChangelog(tree, { version, seconds });
   writeManual(tree, { version, seconds });
   writeCopyright(tree, carried);
   mkdirSync(values.out, { recursive: true });

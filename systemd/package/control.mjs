@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MAINTAINER } from "./documents.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
@@ -24,7 +26,7 @@ export function writeControl(tree, { version, architecture, description }) {
     "Package: ossgate",
     `Version: ${version}`,
     `Architecture: ${architecture}`,
-    "Maintainer: ossgate maintainers <maintainers@ossgate.invalid>",
+    `Maintainer: ${MAINTAINER}`,
     `Installed-Size: ${kibibytes}`,
     `Depends: ${dependencies(join(tree, "usr/lib/ossgate"))}`,
     "Section: httpd",
@@ -37,6 +39,7 @@ export function writeControl(tree, { version, architecture, description }) {
   ];
   writeFileSync(join(folder, "control"), control.join("\n"));
   writeFileSync(join(folder, "conffiles"), "/etc/logrotate.d/ossgate\n/etc/ossgate/gateway.yaml\n");
+  writeFileSync(join(folder, "md5sums"), sumsOf(tree));
   for (const script of ["postinst", "prerm", "postrm"]) {
     copyFileSync(join(HERE, script), join(folder, script));
     chmodSync(join(folder, script), 0o755);
@@ -77,6 +80,18 @@ function nativeModules(folder) {
     .map((name) => join(folder, name))
     .sort();
 }
+
+/** What `dpkg --verify` compares with. */
+function sumsOf(tree) {
+  const files = readdirSync(tree, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(tree, join(parentPath, name)))
+    .filter((name) => !name.startsWith("DEBIAN/") && !name.startsWith("etc/"));
+  const lines = files.sort().map((name) => `${sumOf(join(tree, name))}  ${name}\n`);
+  return lines.join("");
+}
+
+const sumOf = (file) => createHash("md5").update(readFileSync(file)).digest("hex");
 
 function sizeOf(path) {
   const stat = lstatSync(path);

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { ROOT } from "./tree.mjs";
 
+/** Of the package. */
+export const MAINTAINER = "ossgate maintainers <maintainers@ossgate.invalid>";
+
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /** ossgate(8): what is written by hand, and each command's own help. */
@@ -29,6 +32,20 @@ const verbatim = (text) => `.nf\n${text.trimEnd().split("\n").map(roffLine).join
 const roff = (text) =>
   text.replace(/\\/g, "\\e").replace(/-/g, "\\-").replace(/…/g, "...").replace(/→/g, "->").replace(/·/g, "-");
 const roffLine = (line) => roff(line).replace(/^([.'])/, "\\&$1");
+
+/** As dpkg-parsechangelog reads it; what changed is in CHANGELOG.md beside it. */
+export function writeChangelog(tree, { version, seconds }) {
+  const date = new Date(seconds * 1000).toUTCString().replace("GMT", "+0000");
+  const text = `ossgate (${version}) unstable; urgency=medium
+
+  * What changed: /usr/share/doc/ossgate/CHANGELOG.md
+
+ -- ${MAINTAINER}  ${date}
+`;
+  const folder = join(tree, "usr/share/doc/ossgate");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "changelog.gz"), gzipSync(text, { level: 9 }));
+}
 
 /** Debian's copyright file: ours, Node's with all that is in it, and each dependency's. */
 export function writeCopyright(tree, carried) {

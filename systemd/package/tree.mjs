@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -37,6 +38,8 @@ const FOR_DEVELOPERS = new Set([
   ".d",
   ".flow",
   ".tsbuildinfo",
+  ".sh",
+  ".html",
 ]);
 const FOLDERS_FOR_DEVELOPERS = new Set([
   "test",
@@ -116,7 +119,18 @@ function copyPackage(from, to) {
     },
   });
   if (code === 0) removeEmpty(to);
+  else pruneFolders(to);
   return code;
+}
+
+/** Folders in which nothing was left. */
+function pruneFolders(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(folder, entry.name);
+    pruneFolders(path);
+    if (readdirSync(path).length === 0) rmdirSync(path);
+  }
 }
 
 /** With the folder of its scope, when nothing else is in it. */
@@ -159,6 +173,7 @@ export function copyFiles(tree) {
   for (const unit of ["ossgate.service", "ossgate.socket", "ossgate-tls.socket"])
     place(join(ROOT, "systemd", unit), `usr/lib/systemd/system/${unit}`);
   place(join(ROOT, "systemd/README.md"), "usr/share/doc/ossgate/README.md");
+  place(join(ROOT, "CHANGELOG.md"), "usr/share/doc/ossgate/CHANGELOG.md");
   const examples = join(tree, "usr/share/doc/ossgate/examples");
   cpSync(join(ROOT, "config"), examples, { recursive: true });
   normalizeModes(join(tree, "usr/share/doc"));

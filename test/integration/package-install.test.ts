@@ -52,8 +52,8 @@ class Machine {
   }
 
   /** As apt does it where nobody answers questions. Libraries are there, but no package has them. */
-  dpkg(...args: readonly string[]): void {
-    run("dpkg", [`--root=${this.root}`, "--force-depends", "--force-confdef", "--force-confold", ...args]);
+  dpkg(...args: readonly string[]): string {
+    return run("dpkg", [`--root=${this.root}`, "--force-depends", "--force-confdef", "--force-confold", ...args]);
   }
 
   path(name: string): string {
@@ -110,7 +110,11 @@ t.test(
   async (t) => {
     const machine = new Machine(t);
     const { first, next } = sharedBuilds();
-    machine.dpkg("--install", first.deb);
+    const said = machine.dpkg("--install", first.deb);
+    t.match(
+      said,
+      /1\. write \/etc\/ossgate\/gateway\.yaml[^\n]*\n[^\n]*2\. ossgate check[^\n]*\n[^\n]*3\. systemctl enable --now/,
+    );
     t.match(machine.ossgate("--version"), /^ossgate \d+\.\d+\.\d+\n$/);
     t.match(machine.ossgate("check", `/${CONFIG}`), /: ok /);
     t.notOk(machine.has("etc/systemd"), "nothing is enabled");
@@ -140,7 +144,7 @@ t.test(
     program.kill("SIGTERM");
     t.same(await ended, [0, null]);
 
-    machine.dpkg("--install", next.deb);
+    t.notMatch(machine.dpkg("--install", next.deb), /1\. write/);
     t.equal(machine.ossgate("--version"), "ossgate 99.0.0\n");
     t.equal(readFileSync(machine.path(CONFIG), "utf8"), edited);
     t.ok(machine.has(`${CONFIG}.dpkg-dist`), "the new default is beside it");

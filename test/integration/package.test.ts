@@ -51,7 +51,9 @@ t.test(
       "/usr/lib/systemd/system/ossgate.service",
       "/usr/lib/systemd/system/ossgate.socket",
       "/usr/lib/systemd/system/ossgate-tls.socket",
+      "/usr/share/doc/ossgate/CHANGELOG.md",
       "/usr/share/doc/ossgate/README.md",
+      "/usr/share/doc/ossgate/changelog.gz",
       "/usr/share/doc/ossgate/copyright",
       "/usr/share/doc/ossgate/examples/gateway.example.yaml",
       "/usr/share/man/man8/ossgate.8.gz",
@@ -60,7 +62,8 @@ t.test(
     }
     t.same(
       files.filter(
-        (file) => /\.(ts|map|md)$/.test(file) && !file.startsWith("/usr/share/doc") && !/licen[cs]e/i.test(file),
+        (file) =>
+          /\.(ts|map|md|html|sh)$/.test(file) && !file.startsWith("/usr/share/doc") && !/licen[cs]e/i.test(file),
       ),
       [],
     );
@@ -83,6 +86,36 @@ t.test(
       "the archive for other systems has the same files",
     );
     t.match(run("dpkg-deb", ["--field", deb, "Depends"]), /^libc6 \(>= 2\.\d+\), libgcc-s1, libstdc\+\+6\n$/);
+  },
+);
+
+t.test(
+  "every file but the configuration has its checksum, and Debian's tools read the changelog",
+  needsDpkg,
+  async (t) => {
+    const { tree } = sharedBuild();
+    const sums = readFileSync(join(tree, "DEBIAN/md5sums"), "utf8");
+    const listed = Array.from(sums.matchAll(/^([0-9a-f]{32}) {2}(.+)$/gm), ([, sum = "", name = ""]) => ({
+      sum,
+      name,
+    }));
+    t.same(
+      listed.map(({ name }) => `/${name}`).sort(),
+      filesBelow(tree).filter((file) => !file.startsWith("/DEBIAN/") && !file.startsWith("/etc/")),
+    );
+    const md5 = (name: string): string =>
+      createHash("md5")
+        .update(readFileSync(join(tree, name)))
+        .digest("hex");
+    t.same(
+      listed.filter(({ sum, name }) => md5(name) !== sum),
+      [],
+    );
+    const changelog = gunzipSync(readFileSync(join(tree, "usr/share/doc/ossgate/changelog.gz"))).toString();
+    t.match(
+      changelog,
+      /^ossgate \(\d+\.\d+\.\d+\) \S+; urgency=\S+\n\n {2}\* [^\n]+\n\n -- [^<]+<[^>]+> {2}\w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000\n$/,
+    );
   },
 );
 

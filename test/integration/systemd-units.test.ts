@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import { EXIT } from "../../src/cli/exit-codes.js";
 import { needs } from "./systemd-service.js";
 
 const needsAnalyze = needs("systemd-analyze", "--version");
@@ -38,4 +39,14 @@ t.test("the units are good ones: systemd-analyze verify has nothing to say", nee
   );
   t.equal(`${stdout}${stderr}`, "");
   t.equal(status, 0);
+});
+
+t.test("what cannot start is tried once, and a reload of it fails", async (t) => {
+  const service = unit("ossgate.service");
+  const values = (key: string): string[] =>
+    Array.from(service.matchAll(new RegExp(`^${key}=(.*)$`, "gm")), ([, value = ""]) => value);
+  // systemd.service(5): RestartPreventExitStatus= is about the main process, not about ExecStartPre=.
+  t.same(values("ExecStartPre"), ["-/usr/bin/ossgate check /etc/ossgate/gateway.yaml"]);
+  t.same(values("RestartPreventExitStatus"), [`${EXIT.usage} ${EXIT.badConfig}`]);
+  t.match(values("ExecReload"), [/kill -HUP \$MAINPID/, "/usr/bin/ossgate check /etc/ossgate/gateway.yaml"]);
 });
