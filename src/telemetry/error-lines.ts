@@ -54,6 +54,10 @@ export const NEXT_OF_EVENTS = {
     "Nothing, if it was once; if it comes again and again, look at the network path to that address. The other addresses serve meanwhile.",
   lastAddressFailed:
     "Check that this machine may reach the endpoint (security group, firewall, routes); 'ossgate doctor' tries each step. No other address can take over.",
+  quotaReached:
+    "Limit the busiest route (limits, or priority so that it gives way first), spread the load, or ask the vendor for a higher threshold.",
+  quotaNear:
+    "Find the busiest route (/status, ossgate_requests_total) and limit it, or ask the vendor for a higher threshold in time.",
   credentialsKept: "Repair the source before the last good ones expire (ossgate_credentials_expiry_seconds).",
   credentialsNone: "Repair the source that the cause names; 'ossgate doctor' fetches them once and says more.",
   clockOff: "Set this machine's clock (chrony, systemd-timesyncd).",

@@ -1,4 +1,5 @@
 import type { GatewayConfig, QuotaConfig } from "../config/gateway-config.js";
+import { NEXT_OF_EVENTS } from "./error-lines.js";
 import type { Logger } from "./log.js";
 import type { Stats, UpstreamStats } from "./stats.js";
 import {
@@ -81,13 +82,14 @@ export class ThrottlingWatch {
     if (window.isThrottled && nowMs - watched.throttleToldMs >= THROTTLE_PERIOD_MS) {
       watched.throttleToldMs = nowMs;
       stats.countEvent(names.throttle);
-      const fields = fieldsOf(watched, names.throttle, window.throttleSeverity());
+      const next = NEXT_OF_EVENTS.quotaReached;
+      const fields = { ...fieldsOf(watched, names.throttle, window.throttleSeverity()), next };
       this.#log.warn(fields, "traffic is over the threshold at which OSS throttles");
     }
     if (window.isAlert && nowMs - watched.alertToldMs >= ALERT_PERIOD_MS) {
       watched.alertToldMs = nowMs;
       stats.countEvent(names.alert);
-      const fields = fieldsOf(watched, names.alert, window.alertSeverity());
+      const fields = { ...fieldsOf(watched, names.alert, window.alertSeverity()), next: NEXT_OF_EVENTS.quotaNear };
       this.#log.info(fields, "traffic is near the threshold at which OSS throttles");
     }
   }

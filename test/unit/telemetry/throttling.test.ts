@@ -1,5 +1,6 @@
 import t from "tap";
 import type { AccountQuotaConfig, BucketConfig, QuotaConfig } from "../../../src/config/gateway-config.js";
+import { NEXT_OF_EVENTS } from "../../../src/telemetry/error-lines.js";
 import type { Logger } from "../../../src/telemetry/log.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 import { Stats } from "../../../src/telemetry/stats.js";
@@ -95,9 +96,11 @@ t.test("each event has CloudMonitor's name, level and fields", async (t) => {
     TrafficSource: "intranet",
     thresholdPerSecond: 1_000,
     usageRatio: 2,
+    next: NEXT_OF_EVENTS.quotaReached,
   });
   t.equal(warnings[5]?.account, "main");
   const alerts = told.filter(({ level }) => level === "info");
+  for (const { next } of alerts) t.equal(next, NEXT_OF_EVENTS.quotaNear);
   t.same(
     alerts.map(({ event }) => event),
     [
