@@ -214,7 +214,7 @@ const FULL_DISK = `
   import { readFileSync } from "node:fs";
   import { setImmediate } from "node:timers/promises";
   const [{ createAccessLog }, { Stats }, path] = [await import(process.argv[1]), await import(process.argv[2]), process.argv[3]];
-  const limit = (bytes) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + bytes + ":unlimited"]);
+  const limit = (bytes) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + bytes + ":"]);
   const [one, other] = [new Stats(), new Stats()];
   const [mine, theirs] = [one, other].map((stats) => createAccessLog("json", stats, { output: path }));
   const entry = JSON.parse(process.argv[4]);
