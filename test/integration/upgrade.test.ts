@@ -21,6 +21,18 @@ t.test("an upgrade under load replaces every worker, fails no request and refuse
   t.equal(await rig.metric("ossgate_worker_restarts_total"), 0);
 });
 
+t.test("upgrades of one worker fail no request of clients that connect for each", async (t) => {
+  const rig = await startWorkers(t, { workers: 1 });
+  const load = new Load(rig.port, "/hello.txt", 4, isHello, { isNewEach: true });
+  for (let i = 0; i < 3; i += 1) {
+    await load.more(50);
+    t.match(JSON.parse(await rig.admin("/upgrade", "POST")), { ok: true });
+  }
+  await load.more(50);
+  await load.stop();
+  t.strictSame(load.failures, []);
+});
+
 t.test("upgrades do not heap up workers that still end what they serve", async (t) => {
   const rig = await startWorkers(t, { workers: 1 });
   rig.emulator.putGenerated("examplebucket", "big.bin", 1024 * 1024);

@@ -143,7 +143,25 @@ export function get(port: number, path: string, agent: Agent | false = false): P
   });
 }
 
-/** A client that asks on kept-alive connections as fast as it is answered, and tries nothing again. */
+/** Clients that keep a connection each. */
+export function agentsOf(t: Test, count: number): readonly Agent[] {
+  const agents = Array.from({ length: count }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  t.teardown(() => {
+    for (const agent of agents) agent.destroy();
+  });
+  return agents;
+}
+
+export function askAll(rig: WorkersRig, agents: readonly Agent[]): Promise<readonly Reply[]> {
+  return Promise.all(agents.map((agent) => get(rig.port, "/hello.txt", agent)));
+}
+
+interface LoadOptions {
+  /** A connection for each request. */
+  readonly isNewEach?: boolean;
+}
+
+/** A client that asks as fast as it is answered, on connections that it keeps, and tries nothing again. */
 export class Load {
   readonly failures: string[] = [];
   answered = 0;
@@ -152,9 +170,15 @@ export class Load {
   readonly #watchers = new Set<() => void>();
   #isOver = false;
 
-  constructor(port: number, path: string, connections: number, isRight: (reply: Reply) => boolean) {
+  constructor(
+    port: number,
+    path: string,
+    connections: number,
+    isRight: (reply: Reply) => boolean,
+    { isNewEach = false }: LoadOptions = {},
+  ) {
     for (let i = 0; i < connections; i += 1) {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const agent = new Agent({ keepAlive: !isNewEach, maxSockets: 1 });
       this.#agents.push(agent);
       this.#loops.push(this.#ask(port, path, agent, isRight));
     }
