@@ -4,9 +4,18 @@ const SYMBOLS: Readonly<Record<Level, string>> = { ok: "ok", warn: "warn", broke
 const COLOURS: Readonly<Record<Level, number>> = { ok: 32, warn: 33, broken: 31, skipped: 90 };
 const MAX_SUBJECT = 44;
 
+/** How the table is shown. */
+export interface ReportStyle {
+  readonly hasColour: boolean;
+  /** Where lines are broken; absent: nowhere, as for files and other programs. */
+  readonly columns?: number;
+}
+
 /** The findings as a table, one subject after the other, and below it what to do. */
-export function renderFindings(findings: readonly Finding[], hasColour: boolean): string {
+export function renderFindings(findings: readonly Finding[], style: ReportStyle): string {
+  const { hasColour } = style;
   const width = Math.max(0, ...findings.map(({ check }) => check.length));
+  const indent = width + 12;
   const lines: string[] = [];
   let subject = "";
   for (const finding of findings) {
@@ -16,12 +25,32 @@ export function renderFindings(findings: readonly Finding[], hasColour: boolean)
       subject = finding.subject;
     }
     const symbol = paint(SYMBOLS[finding.level].padEnd(6), finding.level, hasColour);
-    lines.push(`  ${symbol}  ${finding.check.padEnd(width)}  ${finding.result}`);
+    const result = wrap(finding.result, indent, style);
+    lines.push(`  ${symbol}  ${finding.check.padEnd(width)}  ${result}`);
   }
-  return `${[...lines, "", ...advice(findings, hasColour), summary(findings)].join("\n")}\n`;
+  return `${[...lines, "", ...advice(findings, style), summary(findings)].join("\n")}\n`;
 }
 
-function advice(findings: readonly Finding[], hasColour: boolean): readonly string[] {
+/** Below this a text beside the table's columns is worse than one that the terminal breaks. */
+const NARROWEST = 24;
+
+/** Broken between words; all lines but the first begin with `indent` spaces, which the first has already. */
+function wrap(text: string, indent: number, { columns = 0 }: ReportStyle): string {
+  const room = columns - indent;
+  if (room < NARROWEST) return text;
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+function advice(findings: readonly Finding[], style: ReportStyle): readonly string[] {
+  const { hasColour } = style;
   const open = findings.filter(({ next }) => next !== null);
   if (open.length === 0) return [];
   // What is broken first; the same advice once.
@@ -38,8 +67,9 @@ function advice(findings: readonly Finding[], hasColour: boolean): readonly stri
     const { level } = concerned[0] as Finding;
     const where = concerned.map(({ subject, check }) => `${shorten(subject)}, ${check}`);
     const more = where.length > 2 ? ` and ${where.length - 2} more` : "";
-    lines.push(`  ${paint(SYMBOLS[level].padEnd(6), level, hasColour)}  ${where.slice(0, 2).join("; ")}${more}:`);
-    lines.push(`          ${next}`);
+    const places = wrap(`${where.slice(0, 2).join("; ")}${more}:`, 10, style);
+    lines.push(`  ${paint(SYMBOLS[level].padEnd(6), level, hasColour)}  ${places}`);
+    lines.push(`          ${wrap(next, 10, style)}`);
   }
   return [...lines, ""];
 }

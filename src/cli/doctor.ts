@@ -69,7 +69,8 @@ async function examineWithProgress(
 function print(findings: readonly Finding[], isJson: boolean, isBroken: boolean): void {
   const { stdout } = process;
   if (isJson) stdout.write(`${JSON.stringify({ ok: !isBroken, findings }, null, 2)}\n`);
-  else stdout.write(renderFindings(findings, stdout.isTTY === true && !process.env.NO_COLOR));
+  else if (!stdout.isTTY) stdout.write(renderFindings(findings, { hasColour: false }));
+  else stdout.write(renderFindings(findings, { hasColour: !process.env.NO_COLOR, columns: stdout.columns }));
 }
 
 function parseDoctorArgs(args: readonly string[]): DoctorOptions | number {
