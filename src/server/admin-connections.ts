@@ -25,9 +25,10 @@ export function limitConnections(server: Server, limit = MAX_CONNECTIONS): void 
   });
   server.prependListener("request", ({ socket }, res) => {
     count(socket, 1);
-    const timer = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT_MS).unref();
+    // An answer that has not begun waits for the gateway, not for who reads it: an upgrade takes its time.
+    const timer = setInterval(() => res.headersSent && socket.destroy(), ANSWER_TIMEOUT_MS).unref();
     res.on("close", () => {
-      clearTimeout(timer);
+      clearInterval(timer);
       count(socket, -1);
     });
   });

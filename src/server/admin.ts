@@ -31,14 +31,15 @@ export class AdminListener {
   readonly #isLoopback: boolean;
   readonly #status = new StatusPage();
 
-  constructor(address: SocketAddress, source: AdminSource) {
+  /** @param silenceMs how long a connection may be open on which nothing passes; absent: 30 s */
+  constructor(address: SocketAddress, source: AdminSource, silenceMs = SILENCE_MS) {
     this.#address = address;
     this.#source = source;
     this.#isLoopback = isLoopback(address.host);
     this.#server = createServer(TIMEOUTS, (req, res) => {
       this.#serve(req, res).catch((error: Error) => sendAnswer(res, textAnswer(500, error.message)));
     });
-    this.#server.setTimeout(SILENCE_MS);
+    this.#server.setTimeout(silenceMs);
     limitConnections(this.#server);
   }
 
@@ -86,6 +87,8 @@ export class AdminListener {
         textAnswer(405, `Only ${allow} ${methods.length > 1 ? "are" : "is"} served here.`, { Allow: allow }),
       );
     }
+    // Nothing passes while workers are replaced one after the other; Node sets it again for the next request.
+    if (page.access === "change") req.socket.setTimeout(0);
     sendAnswer(res, await page.answer({ req, rawQuery: rest.join("?"), source, guard, status: this.#status }));
   }
 }

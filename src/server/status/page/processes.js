@@ -6,15 +6,17 @@ import { bytes, count, digits, millis, span } from "./words.js";
 
 let lastCpu = new Map();
 
-export function showWorkers({ workers, nowMs }) {
+export function showWorkers({ workers, nowMs, version: own }) {
   const cpu = new Map();
-  const items = workers.map(({ worker, pid, generation, lagMs, rssBytes, cpuSeconds, problems }) => {
+  const items = workers.map(({ worker, pid, generation, version, lagMs, rssBytes, cpuSeconds, problems }) => {
     cpu.set(pid, { nowMs, cpuSeconds });
     const before = lastCpu.get(pid);
     const passedS = before === undefined ? 0 : (nowMs - before.nowMs) / 1000;
     const share =
       passedS > 0.5 ? `${digits(Math.max(0, ((cpuSeconds - before.cpuSeconds) / passedS) * 100))} % CPU` : "";
     const details = [`pid ${pid}`, `generation ${generation}`, `event loop late by ${millis(lagMs)}`, ...problems];
+    // After an upgrade, until the whole program is started again.
+    if (version !== null && version !== own) details.unshift(`version ${version}, the main process ${own}`);
     return {
       key: String(worker),
       title: `Worker ${worker}`,
