@@ -105,3 +105,10 @@ export function segmentOf({ start, isSharp }: Reach): string {
 export function parentOf(start: string): string {
   return start.slice(0, Math.max(0, start.lastIndexOf("/")));
 }
+
+export const WHOLE: Reach = { kind: "prefix", start: "/", isSharp: true, pattern: "^/" };
+export const ROOT: Reach = { kind: "exact", start: "/", isSharp: true, pattern: "^/$" };
+
+/** Whether a location takes what no other takes. */
+export const isWholePrefix = ({ kind, start }: Reach): boolean =>
+  start === "/" && (kind === "prefix" || kind === "preferred");
