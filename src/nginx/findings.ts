@@ -48,6 +48,14 @@ export class Findings {
   }
 }
 
+/** Says the same of an `if` and of what is in it. */
+export function reportBlock(directive: Directive, findings: Findings, taken: string | null, unsupported = ""): void {
+  for (const one of [directive, ...(directive.block ?? [])]) {
+    if (taken !== null) findings.taken(one, taken);
+    else findings.unsupported(one, unsupported);
+  }
+}
+
 /** What must be looked at comes first. */
 const WORST_FIRST: readonly Verdict[] = ["not supported", "dangerous in the original", "approximated", "taken over"];
 

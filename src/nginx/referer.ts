@@ -1,8 +1,7 @@
 import { parseValidReferer } from "../config/values-policies.js";
 import { validRefererProblem } from "../core/referer-entry.js";
-import { reportBlock } from "./access.js";
 import { conditionsOf, returnedStatus } from "./conditions.js";
-import type { Findings } from "./findings.js";
+import { type Findings, reportBlock } from "./findings.js";
 import type { Scope } from "./scope.js";
 import type { YamlMap } from "./yaml-text.js";
 

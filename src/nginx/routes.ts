@@ -1,21 +1,20 @@
-import { parseDomain } from "../config/host-name.js";
-import { parseOssHost } from "../config/oss-host.js";
 import { parsePathPrefix } from "../config/values.js";
 import { coversPath } from "../core/target.js";
-import { denyOf, EVERYBODY, readAccess, reportBlock } from "./access.js";
-import { type Backend, findBackend, type Upstreams } from "./backend.js";
+import { denyOf, EVERYBODY, readAccess } from "./access.js";
+import { findBackend, type Upstreams } from "./backend.js";
+import { reportBackend } from "./backend-report.js";
 import { type Buckets, readBucketSettings } from "./buckets.js";
 import { conditionsOf, METHODS, returnedStatus } from "./conditions.js";
 import { readCors } from "./cors.js";
 import type { Directive } from "./directive.js";
-import { Findings } from "./findings.js";
+import { Findings, reportBlock } from "./findings.js";
 import { readAnswerHeaders, readRequestHeaders } from "./headers.js";
+import { hostChoices, hostDirective } from "./host-header.js";
 import { readLimits } from "./limits.js";
 import { type KeyChange, type LocationPath, readRewrite, readUri } from "./path.js";
 import { segmentOf, startsOf } from "./reach.js";
 import { readReferer } from "./referer.js";
 import type { Scope } from "./scope.js";
-import { isDomain } from "./server-names.js";
 import { expand, hasVariables, type Maps, variablesIn } from "./variables.js";
 import type { YamlMap } from "./yaml-text.js";
 
@@ -74,10 +73,6 @@ export function readRoutes(location: ProxiedLocation, parts: RouteParts): readon
 /** Who may use a location, as a route's body says it; nothing is reported. */
 export function readGuard(location: ProxiedLocation, parts: RouteParts): YamlMap {
   return readShared(location, { ...parts, findings: new Findings() }).body;
-}
-
-function hostDirective(scope: Scope): Directive | undefined {
-  return scope.all("proxy_set_header").findLast(({ args }) => args[0]?.toLowerCase() === "host");
 }
 
 /** Hosts whose variables come out the same go together. */
@@ -156,9 +151,6 @@ function plansOf(passed: Passed, location: ProxiedLocation, shared: Shared, part
 const REWRITTEN = "Closed: a rewrite sent requests elsewhere, and is not taken over; the report names it.";
 const SCRIPTS =
   "As with NGINX, pages of the bucket run script on this host: take trusted out where others write to it.";
-const SCRIPTS_RUN =
-  "HTML and SVG of the bucket run script on this host, those that others put there too; kept as trusted: true, without which they are shown in a sandbox";
-
 interface UriInput {
   readonly uri: string;
   readonly isVariable: boolean;
@@ -223,144 +215,6 @@ function rewrittenBelow({ args }: Directive, { pathPrefix, literal }: LocationPa
 
 const isIndexRewrite = ({ args }: Directive): boolean =>
   /^\^?(?:\(\.\*\))?\/\$$/.test(args[0] ?? "") && /^(?:\$1)?\/[\w.-]+$/.test(args[1] ?? "");
-
-interface Reported {
-  readonly proxyPass: Directive;
-  readonly backend: Backend;
-  readonly target: { readonly scheme: string; readonly authority: string };
-  readonly isVariable: boolean;
-  readonly scope: Scope;
-  readonly upstreams: Upstreams;
-}
-
-function reportBackend(
-  { proxyPass, backend, target, isVariable, scope, upstreams }: Reported,
-  alias: string,
-  findings: Findings,
-): void {
-  const { endpoint, region, isGuess } = backend;
-  if (isGuess)
-    findings.approximated(
-      proxyPass,
-      `${target.authority} is taken for a domain that is bound to a bucket; if it is none, take the route out, else write the bucket's name`,
-    );
-  else
-    findings.taken(
-      proxyPass,
-      `buckets.${alias}: endpoint ${endpoint}${region === undefined ? "" : `, region ${region}`}`,
-    );
-  const upstream = upstreams.get(target.authority);
-  const isName = backend.addresses.length === 0;
-  if (!isVariable && isName && !(upstream?.block ?? []).some(({ args }) => args.includes("resolve")))
-    findings.dangerous(
-      proxyPass,
-      "the name was looked up once, at the start: when OSS's addresses change, requests fail until a reload; ossgate follows them",
-    );
-  if (target.scheme === "https" && scope.one("proxy_ssl_verify")?.args[0] !== "on")
-    findings.dangerous(
-      proxyPass,
-      "OSS's certificate was not verified (proxy_ssl_verify is off by default); ossgate verifies it always",
-    );
-  if (target.scheme === "http")
-    findings.approximated(proxyPass, "plain HTTP to OSS, as it was; for TLS write tls: true or an https URL");
-  if (scope.one("client_max_body_size") === undefined)
-    findings.dangerous(
-      proxyPass,
-      "uploads beyond 1 MB were answered 413 (client_max_body_size is 1m by default); here 5 GiB pass: write limits.bodySize for less",
-    );
-  if (scope.one("proxy_max_temp_file_size")?.args[0] !== "0" && scope.one("proxy_buffering")?.args[0] !== "off")
-    findings.dangerous(
-      proxyPass,
-      "answers were stored in temporary files of up to 1 GB for slow clients (proxy_max_temp_file_size); ossgate stores none",
-    );
-}
-
-interface HostInput {
-  readonly hosts: readonly string[];
-  readonly hostHeader: string;
-  readonly scope: Scope;
-  readonly alias: string;
-  readonly backend: Backend;
-  readonly target: { readonly authority: string };
-}
-
-interface HostChoice {
-  readonly hosts: readonly string[];
-  readonly hostHeader: string;
-}
-
-/** What OSS is shown as Host, which picks the bucket there (oss-semantics §1.3). */
-function hostChoices(input: HostInput, parts: RouteParts): readonly HostChoice[] {
-  const { hosts, hostHeader, scope, backend, target } = input;
-  const { findings } = parts;
-  const directive = hostDirective(scope);
-  if (hostHeader.startsWith("$proxy_host")) {
-    findings.taken(directive, "routes[].hostHeader bucket, the default");
-    if (target.authority.split(":")[0] !== backend.hostName)
-      findings.dangerous(
-        directive ?? scope.one("proxy_pass"),
-        `OSS was sent ${target.authority} as Host, which is no bucket's; here it is sent the bucket's own`,
-      );
-    return [{ hosts, hostHeader: "bucket" }];
-  }
-  if (hostHeader === "$host") return clientHosts(input, directive, parts);
-  const literal = hostHeader.toLowerCase().replace(/:\d+$/, "");
-  if (hasVariables(hostHeader) || hostHeader === "") {
-    findings.unsupported(directive, "write hostHeader; the bucket's own is sent");
-    return [{ hosts, hostHeader: "bucket" }];
-  }
-  if (literal === backend.hostName || parseOssHost(literal) !== null) {
-    if (parseOssHost(literal)?.bucket === backend.bucket || literal === backend.hostName)
-      findings.taken(directive, "routes[].hostHeader bucket, the default");
-    else
-      findings.dangerous(
-        directive,
-        `OSS was sent ${literal}, which is another bucket's or none; here it is sent the bucket's own`,
-      );
-    return [{ hosts, hostHeader: "bucket" }];
-  }
-  if (typeof parseDomain(literal) === "string" && isDomain(literal) && parts.buckets.bind(input.alias, literal)) {
-    findings.dangerous(directive, SCRIPTS_RUN);
-    findings.approximated(directive, `routes[].hostHeader ${literal}, taken for a domain that is bound to the bucket`);
-    return [{ hosts, hostHeader: literal }];
-  }
-  findings.dangerous(
-    directive,
-    `OSS was sent ${literal} as Host, which it knows no bucket by; here it is sent the bucket's own`,
-  );
-  return [{ hosts, hostHeader: "bucket" }];
-}
-
-/** `Host $host`: right for domains that are bound to the bucket, and for nothing else. */
-function clientHosts(
-  { hosts, alias, backend }: HostInput,
-  directive: Directive | undefined,
-  { buckets, findings }: RouteParts,
-): readonly HostChoice[] {
-  const known = hosts.filter(
-    (host) =>
-      parseOssHost(host)?.bucket === backend.bucket ||
-      (isDomain(host) && parseOssHost(host) === null && buckets.bind(alias, host)),
-  );
-  const unknown = hosts.filter((host) => !known.includes(host));
-  const domains = known.filter((host) => parseOssHost(host) === null);
-  if (domains.length > 0) findings.dangerous(directive, SCRIPTS_RUN);
-  if (domains.length > 0)
-    findings.approximated(
-      directive,
-      `routes[].hostHeader client; ${domains.join(", ")} must be bound to the bucket at OSS, which answers 403 else`,
-    );
-  else if (known.length > 0) findings.taken(directive, "routes[].hostHeader client");
-  if (unknown.length > 0)
-    findings.dangerous(
-      directive,
-      `for ${unknown.join(", ")} OSS was sent a Host that it knows no bucket by, and answered 403 NonStandardHostForbidden; here it is sent the bucket's own (hostHeader bucket)`,
-    );
-  return [
-    { hosts: known, hostHeader: "client" },
-    { hosts: unknown, hostHeader: "bucket" },
-  ].filter((choice) => choice.hosts.length > 0);
-}
 
 interface Shared {
   readonly body: YamlMap;
