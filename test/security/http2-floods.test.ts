@@ -32,9 +32,14 @@ interface Flood {
   readonly most: number;
   /** Whether the connection must end before all were sent; else it must be good for a request behind them. */
   readonly isEnded: boolean;
+  /** Frames that do nothing, of which newer versions of nghttp2 take some ten thousand at once. */
+  readonly isGlitch?: boolean;
   /** Of the GOAWAY, where there is time for one. */
   readonly code?: number;
 }
+
+const [major = 0, minor = 0] = (process.versions.nghttp2 ?? "").split(".").map(Number);
+const COUNTS_GLITCHES = major > 1 || minor >= 66;
 
 const stream = (n: number): number => 1 + 2 * n;
 const request = (n: number, flags: number): Buffer =>
@@ -99,6 +104,7 @@ const FLOODS: readonly Flood[] = [
     piece: (n) => frame(FRAME.priority, 0, stream(n), Buffer.from([0, 0, 0, 0, 7])),
     most: 100_000,
     isEnded: false,
+    isGlitch: true,
   },
   { title: "WINDOW_UPDATE", piece: () => frame(FRAME.windowUpdate, 0, 0, uint32(1)), most: 100_000, isEnded: false },
   {
@@ -106,6 +112,7 @@ const FLOODS: readonly Flood[] = [
     piece: () => frame(0x55, 0, 0, Buffer.alloc(1_000)),
     most: 50_000,
     isEnded: false,
+    isGlitch: true,
   },
 ];
 
@@ -176,7 +183,9 @@ t.test("floods of frames, read or not read", async (t) => {
         const sent = await sendAll(client, flood);
         client.read();
         if (flood.isEnded) await client.closed;
-        else if (isReading) t.ok(await isServed(client, LATER), `the connection is good after ${sent}`);
+        else if (isReading && !(flood.isGlitch && COUNTS_GLITCHES)) {
+          t.ok(await isServed(client, LATER), `the connection is good after ${sent}`);
+        }
         if (flood.isEnded && isReading) t.ok(sent < flood.most, `the connection ended after ${sent} of ${flood.most}`);
         if (flood.code !== undefined && client.goAwayCode !== null) t.equal(client.goAwayCode, flood.code);
         client.destroy();
