@@ -93,6 +93,7 @@ function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }:
   const converted = convertConf(parsed.directives, { hosts });
   const { yaml, findings, routeCount, refusedCount, closedCount } = converted;
   for (const line of formatFindings(findings)) process.stderr.write(`${line}\n`);
+  const isGood = routeCount === 0 || check(yaml, output ?? "(output)");
   process.stderr.write(`${summary(converted)}\n`);
   if (routeCount === 0)
     return fail("no location passes requests on to a bucket of OSS; nothing is written", EXIT.badConfig);
@@ -105,7 +106,6 @@ function convert(main: ConfFile, { file, output, includeRoot, hosts, isStrict }:
       return fail(code === "EEXIST" ? `${output} is there already` : `cannot write ${output}: ${message}`, EXIT.failed);
     }
   }
-  const isGood = check(yaml, output ?? "(output)");
   if (!isGood) return EXIT.badConfig;
   if (refusedCount + closedCount === routeCount)
     return fail("every route is closed: nothing would be served", EXIT.failed);

@@ -54,7 +54,9 @@ const isStanding = ({ reach, guard }: Placed): boolean =>
 function reportBypasses(base: Placed, entries: readonly Entry[], findings: Findings): void {
   for (const entry of entries) {
     const route = "route" in entry && entry.route.isTemplate ? entry.route : null;
-    const isGuard = base.guard === undefined || base.isGuarded;
+    // Some paths alone, and no others, is meant.
+    const isAll = base.path.pathPrefix === "/" && isClosed(base.body);
+    const isGuard = !isAll && (base.guard === undefined || base.isGuarded);
     if (route !== null && isGuard && isStricter(base.body, route.body))
       findings.dangerous(
         route.directive,

@@ -51,7 +51,7 @@ t.test("a configuration of which nothing would be served is a failure", async (t
   for (const name of ["closed", "refused"]) {
     const ran = await run(join(folder, `${name}.conf`));
     t.equal(ran.code, 1, name);
-    t.match(ran.stderr, /\n0 routes serve; 1 .*\n.*every route is closed/, name);
+    t.match(ran.stderr, /\n0 routes serve; 1 .*\n.*every route is closed.*\n$/, name);
   }
 });
 
@@ -118,6 +118,27 @@ t.test("the secret of secure_link is neither in the configuration nor in the rep
   t.match(yaml, "$secure_link_expires$uri $secret");
   t.notMatch(yaml + findings.map(formatFinding).join("\n"), "hush-hush");
 });
+
+t.test(
+  "an expression that goes by a guarded folder is named as dangerous, and one beside a refused / is not",
+  async (t) => {
+    const pass = "proxy_pass http://examplebucket.oss-cn-beijing-internal.aliyuncs.com;";
+    const folder = t.testdir({
+      "folder.conf": `server { listen 80; server_name a.example.com;
+      location /hls/ { allow 10.0.0.0/8; deny all; ${pass} }
+      location ~ \\.m3u8$ { ${pass} }
+      location / { return 404; } }`,
+      "all.conf": `server { listen 80; server_name a.example.com; location / { return 404; } location ~ \\.jpg$ { ${pass} } }`,
+    });
+    const linesOf = (name: string): readonly string[] => {
+      const parsed = parse(join(folder, name));
+      return formatFindings(convertConf(parsed.ok ? parsed.directives : [], { hosts: [] }).findings);
+    };
+    const goesBy = /:3: location ~ \\\.m3u8\$ \{\}: dangerous in the original: it comes before location \/hls\//;
+    t.ok(linesOf("folder.conf").some((line) => goesBy.test(line)));
+    t.notOk(linesOf("all.conf").some((line) => line.includes("it comes before")));
+  },
+);
 
 t.test("the report shows no secret, wherever one may stand", async (t) => {
   const folder = t.testdir({
