@@ -43,7 +43,7 @@ t.test(
       "/etc/ossgate/gateway.yaml",
       "/usr/bin/ossgate",
       "/usr/lib/ossgate/dist/cli.js",
-      "/usr/lib/ossgate/dist/server/status/app.js",
+      "/usr/lib/ossgate/dist/server/status/page/app.js",
       "/usr/lib/ossgate/node",
       "/usr/lib/ossgate/node_modules/uplot/dist/uPlot.esm.js",
       "/usr/lib/ossgate/node_modules/uplot/dist/uPlot.min.css",
