@@ -175,7 +175,8 @@ async function start(t: Test): Promise<World> {
     ports: [port, tlsPort],
     adminPort,
     reload: async (i) => {
-      writeFileSync(config, text(i + 1));
+      writeFileSync(`${config}.new`, text(i + 1));
+      renameSync(`${config}.new`, config);
       program.child.kill("SIGHUP");
     },
     renew: install,
