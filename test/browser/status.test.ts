@@ -202,7 +202,7 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
       await open(page, url);
       t.notOk(await page.isVisible("#problems"));
       for (let second = 61; second <= 90; second += 1) {
-        stats.route("images").countRequest({ ...ended, status: 502, errorCode: "UPSTREAM_CONNECT_REFUSED" });
+        stats.route("images").countRequest({ ...ended, status: 502, errorCode: "UPSTREAM_REFUSED" });
         history.tick(second * 1_000);
       }
       await page.waitForSelector("#problems:not([hidden])");
