@@ -10,6 +10,8 @@ export interface TcpHandle {
 
 /** Below a {@link Socket}. */
 interface ConnectionHandle extends TcpHandle {
+  /** Node's own note of whether it is read. */
+  reading: boolean;
   readStop(): void;
 }
 
@@ -54,6 +56,7 @@ export function detach(socket: Socket): TcpHandle | null {
   const inside = socket as unknown as { _handle: ConnectionHandle | null };
   const handle = inside._handle;
   handle?.readStop();
+  if (handle !== null) handle.reading = false;
   inside._handle = null;
   socket.destroy();
   return handle;
