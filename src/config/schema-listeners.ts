@@ -91,7 +91,7 @@ export const tlsKeys = {
   httpsRedirect: withDefault(
     yesOrNo(),
     false,
-    "Plain HTTP is answered with a redirect to https of the same host and target, before anything else of the route. A trusted proxy's `X-Forwarded-Proto` counts.",
+    "Plain HTTP is answered with a redirect to https of the same host and target, behind `deny` and rates and before all that a client has to show. A trusted proxy's `X-Forwarded-Proto` counts.",
   ),
   httpsPort: withDefault(wholeNumber(1, 65_535), 443, "Where `httpsRedirect` sends clients."),
   hsts: optional(
