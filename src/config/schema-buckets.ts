@@ -108,7 +108,7 @@ export const bucketSchema = mapOf({
   connections: withDefault(
     wholeNumber(1, 65_535),
     256,
-    "Upstream connections for each address, uploads included. An upload that finds them all taken is answered 503; a download waits for one.",
+    "Upstream connections for each address, uploads included. An upload that finds them all taken is answered 503; a download waits for one. Divided among the workers, at least one for each.",
   ),
   timeouts: withDefault(timeouts, {}, "How long OSS may take."),
   limits: withDefault(bucketLimits, {}, "What all routes to this bucket may take together."),
