@@ -27,8 +27,8 @@ something that is not taken over comes out closed, with a comment that says
 why, and so does a route that would serve paths that another location refused.
 
 Exit code: 0 good, 1 every route is closed, something is not supported with
---strict, or a file cannot be read or written, 2 wrong usage, 3 no NGINX configuration, or nothing in it that
-ossgate can serve.
+--strict, or a file cannot be read or written, 2 wrong usage, 3 no NGINX
+configuration, or nothing in it that ossgate can serve.
 `;
 
 interface Wanted {
