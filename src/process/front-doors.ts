@@ -18,7 +18,7 @@ interface FrontDoor {
   readonly sockets: readonly BoundHandle[];
 }
 
-/** Where a systemd socket is found; S's. */
+/** Where a systemd socket is found. */
 export type FindSockets = (name: string) => readonly number[];
 
 export interface FrontDoorsOptions {
