@@ -47,6 +47,8 @@ export class Balance {
 
   /** @param nowMs monotonic milliseconds */
   keeps({ open, part }: OwnLoad, nowMs: number): boolean {
+    // Not told of others yet, it may know of none: who is one too many may be another's.
+    if (this.#others === NOBODY) return open < part;
     if (this.#others.count === 0) return true;
     const { least, room } = this.#known();
     // Nobody else can take it: one too many is refused here.

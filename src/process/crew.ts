@@ -229,6 +229,8 @@ export class Crew {
     worker.servingSinceMs = this.#nowMs();
     this.#replacements.served();
     this.#options.handovers.changed();
+    // At once: it accepts already.
+    this.#options.handovers.tell();
     this.#condition.changed();
   }
 

@@ -50,8 +50,10 @@ export class WorkerDoors implements Doors {
   #whenSettled: (() => void) | null = null;
   readonly #telling: Paced;
   #passing = 0;
-  /** What the main process was told last. */
+  /** What the main process was told last … */
   #told = 0;
+  /** … and whether it has not counted on since: what was taken of others it counts by itself. */
+  #isToldSo = true;
   #isDraining = false;
 
   constructor(options: WorkerDoorsOptions) {
@@ -124,8 +126,10 @@ export class WorkerDoors implements Doors {
     this.#offered.delete(id);
     const { door, handle } = offered;
     const onConnection = this.#open.get(door);
+    this.#isToldSo = false;
     if (isYours && onConnection !== undefined) this.#enter(attach(handle), onConnection);
     else handle.close();
+    this.#telling.ask();
     if (this.#offered.size === 0) this.#whenSettled?.();
   }
 
@@ -146,12 +150,13 @@ export class WorkerDoors implements Doors {
 
   #tellNews(): void {
     const load = this.#options.load();
-    if (this.#balance.isNews(this.#told, load, performance.now())) this.#tell(load.open);
+    if (!this.#isToldSo || this.#balance.isNews(this.#told, load, performance.now())) this.#tell(load.open);
   }
 
   #tell(open: number): void {
-    if (open === this.#told) return;
+    if (open === this.#told && this.#isToldSo) return;
     this.#told = open;
+    this.#isToldSo = true;
     this.#options.talk.open(open);
   }
 

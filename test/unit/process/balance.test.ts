@@ -27,11 +27,13 @@ t.test("of kept connections that all come to one worker it keeps its share", asy
   );
 });
 
-t.test("one that is alone keeps all, and so does one of which nobody has said anything yet", async (t) => {
+t.test("one that is alone keeps all; one of which nobody has said so yet, no more than it may have", async (t) => {
   const balance = new Balance();
   t.ok(balance.keeps({ open: 500, part: PART }, 0));
+  t.notOk(balance.keeps({ open: PART, part: PART }, 0), "others may have room");
   balance.told({ count: 0, least: Number.POSITIVE_INFINITY, room: 0, passed: 0 });
   t.ok(balance.keeps({ open: 500, part: PART }, 0));
+  t.ok(balance.keeps({ open: PART, part: PART }, 0), "to refuse it");
 });
 
 t.test("where connections end as fast as they come, none is passed on; when that is over, they are", async (t) => {

@@ -22,7 +22,7 @@ interface TestCrew {
   readonly gone: readonly WorkerHandle[];
 }
 
-function crewOf(t: Test, program: string, nowMs?: () => number, onFork = () => {}): TestCrew {
+function crewOf(t: Test, program: string, nowMs?: () => number, onFork = (_: WorkerHandle) => {}): TestCrew {
   let forks = 0;
   const gone: WorkerHandle[] = [];
   const backOffsMs: number[] = [];
@@ -36,9 +36,9 @@ function crewOf(t: Test, program: string, nowMs?: () => number, onFork = () => {
     ...(nowMs === undefined ? {} : { nowMs }),
     startMessage: async () => START,
     onPatch: () => {},
-    onFork: () => {
+    onFork: (worker) => {
       forks += 1;
-      onFork();
+      onFork(worker);
     },
     onGone: (worker) => {
       gone.push(worker);
@@ -77,6 +77,15 @@ t.test("a worker of a program that speaks another protocol is not started; the s
   const { crew } = crewOf(t, "other-protocol");
   await t.rejects(crew.start(1), { message: /another protocol.*restart/ });
   await crew.stop(0);
+});
+
+t.test("by the time the crew serves, each worker has been told of the others", async (t) => {
+  const told = new Map<WorkerHandle, number>();
+  const { crew } = crewOf(t, "serves", undefined, (worker) => {
+    worker.tellOthers = ({ count }) => void told.set(worker, count);
+  });
+  await crew.start(3);
+  t.strictSame([...told.values()], [2, 2, 2]);
 });
 
 t.test("a program that cannot be run ends the start, in one sentence", async (t) => {

@@ -48,7 +48,11 @@ async function openDoors(t: Test, { isOneOfMany = true, part = 100 } = {}) {
     });
     return client;
   };
-  return { doors, door, said, passed, entered, comes };
+  const leaves = (socket: Socket) => {
+    load = { ...load, open: load.open - 1 };
+    socket.destroy();
+  };
+  return { doors, door, said, passed, entered, comes, leaves };
 }
 
 t.test("what is one too many is passed on unread, and is read by whoever gets it", async (t) => {
@@ -89,6 +93,20 @@ t.test("one that is full does not take another but the last, and says how many i
   doors.offer({ say: "connection", id: 2, door: KEY, isLast: true }, bindHandle("127.0.0.1", 0).handle);
   t.strictSame(said, ["open 1", "taken 1 false", "taken 2 true"]);
   doors.confirm(2, false);
+});
+
+t.test("what was taken of others is told again when it has ended: the main process has counted it", async (t) => {
+  const { doors, said, passed, entered, comes, leaves } = await openDoors(t);
+  doors.told({ count: 1, least: 0, room: 10, passed: 0 });
+  await comes();
+  doors.tellOpen();
+  await comes();
+  doors.offer({ say: "connection", id: 1, door: KEY, isLast: false }, passed.shift() as TcpHandle);
+  doors.confirm(1, true);
+  leaves(entered.pop() as Socket);
+  doors.tellOpen();
+  doors.tellOpen();
+  t.strictSame(said, ["open 1", "taken 1 true", "open 1"]);
 });
 
 t.test("one that drains takes nothing more, and ends when what it took is confirmed", async (t) => {
