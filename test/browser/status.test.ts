@@ -63,7 +63,7 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
       await until(page, 'document.querySelectorAll(".chart canvas").length === 4');
       await page.click('#routes button:text-is("videos")');
       await until(page, 'document.querySelector("#scope").textContent === "Route videos"');
-      await until(page, 'document.querySelector("#routes tr[aria-selected=true] button")?.textContent === "videos"');
+      await until(page, 'document.querySelector("#routes button[aria-pressed=true]")?.textContent === "videos"');
       await page.click("#all");
       await until(page, 'document.querySelector("#scope").textContent === "All routes"');
       t.strictSame(heard, [], "nothing is refused by the policy, and nothing fails");
@@ -242,8 +242,50 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
       t.ok(await page.isVisible("#no-routes"));
       await page.fill("#filter", "");
       await page.selectOption("#order", "requests");
+      await page.focus('#routes button:text-is("tenant-17")');
       for (let i = 0; i < 5; i += 1) await answerTo(gateway.port, head("GET", "/a", ["Host", "tenant-17.test"]));
       await until(page, 'document.querySelector("#routes tbody button").textContent === "tenant-17"');
+      t.equal(
+        await page.evaluate("document.activeElement.textContent"),
+        "tenant-17",
+        "a row that moves keeps the focus",
+      );
+      t.notOk(await page.isVisible("#left-out"));
+    });
+  });
+
+  t.test("what needs somebody stays one line, and its link the same, while its numbers change", async (t) => {
+    const { url, stats, history } = await startAdmin(t, {});
+    const fail = (slot: number): void => {
+      const ended = { signature: "anonymous", method: "GET", status: 502, bucket: "media" } as const;
+      for (let i = 0; i < 20; i += 1) {
+        stats.route("images").countRequest({ ...ended, errorCode: "UPSTREAM_REFUSED" });
+        stats.route("images").durations.observe(7);
+      }
+      history.tick(slot * SLOT_MS);
+    };
+    for (let slot = 1; slot <= 10; slot += 1) fail(slot);
+    await visit(t, browser, async (page) => {
+      await open(page, url);
+      const line = 'document.querySelector("#attention li").textContent';
+      await until(page, `/fail/.test(${line})`);
+      await page.focus("#attention a");
+      const before = JSON.stringify(await page.evaluate(line));
+      for (let slot = 11; slot <= 16; slot += 1) fail(slot);
+      await until(page, `${line} !== ${before}`);
+      t.equal(await page.evaluate("document.activeElement.textContent"), "Last errors");
+    });
+  });
+
+  t.test("routes beyond those that are listed are told of", async (t) => {
+    const names = Array.from({ length: 203 }, (_, i) => `tenant-${i}`);
+    const routes = names.map((name) => `  - { name: ${name}, match: { hosts: [${name}.test] }, bucket: one }\n`);
+    const { gateway } = await startRelay(t, routes.join(""));
+    await visit(t, browser, async (page) => {
+      await open(page, gateway.adminUrl);
+      await page.fill("#filter", "tenant-202");
+      t.match(await textOf(page, "#left-out"), "3 more of the configuration are not listed here");
+      t.ok(await page.isVisible("#left-out"));
     });
   });
 
@@ -350,6 +392,12 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
         async (page) => {
           await open(page, url);
           t.ok(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling");
+          t.ok(
+            await page.evaluate(
+              '[...document.querySelectorAll(".chart")].every((chart) => [...chart.querySelectorAll(".u-series")].every((one) => one.getBoundingClientRect().right <= chart.getBoundingClientRect().right))',
+            ),
+            "no legend is cut off",
+          );
           t.ok((await contrasts(page)) >= 4.5, `contrast in ${colorScheme}`);
           const placeOf = () => page.evaluate('document.querySelector("#h-routes").getBoundingClientRect().top');
           const before = await placeOf();

@@ -50,6 +50,7 @@ export const DOCUMENT = `<!doctype html>
       </p></div>
     <div class="scroll" tabindex="0" role="region" aria-labelledby="h-routes"><table class="cards" id="routes"></table></div>
     <p id="no-routes" class="quiet empty" hidden>No route has that in its name, host or bucket.</p>
+    <p id="left-out" class="quiet empty" hidden></p>
   </section>
   <div class="columns">
     <section aria-labelledby="h-buckets"><h2 id="h-buckets">Buckets</h2><ul id="buckets" class="list"></ul></section>

@@ -54,25 +54,20 @@ export function statusData(source: AdminSource, reports: readonly ProcessReport[
     },
     droppedLogLines: stats.droppedLogLines,
     routes: routesOf(config, stats, history, since),
+    routesLeftOut: Math.max(0, config.routes.length - SHOWN_ROUTES),
     buckets: bucketsOf(config, stats, reports),
     credentials: mergeCredentials(reports),
     certificates: certificatesOf(reports),
     sharedUp: mergeSharedUp(reports),
-    workers: reports.map(
-      ({ worker, pid, generation, version: of, eventLoopLagMs, rssBytes, cpuSeconds, problems }) => ({
-        worker,
-        pid,
-        generation,
-        version: of ?? null,
-        lagMs: rounded(eventLoopLagMs.p99),
-        rssBytes,
-        cpuSeconds,
-        problems,
-      }),
-    ),
+    workers: reports.map(workerOf).toSorted((a, b) => a.worker - b.worker),
     quotas: quotasOf(stats),
     events: stats.recent.latest(SHOWN_EVENTS),
   };
+}
+
+function workerOf(report: ProcessReport) {
+  const { worker, pid, generation, version = null, eventLoopLagMs, rssBytes, cpuSeconds, problems } = report;
+  return { worker, pid, generation, version, lagMs: rounded(eventLoopLagMs.p99), rssBytes, cpuSeconds, problems };
 }
 
 /** The whole state may hold more than is shown. */

@@ -75,7 +75,7 @@ a { color: var(--accent); }
 .cards td, .events td { border-top: 1px solid var(--line); padding: 8px 12px; vertical-align: top; }
 td.num, th.num { text-align: right; white-space: nowrap; }
 td.graph { width: 170px; min-width: 120px; padding-top: 6px; padding-bottom: 6px; }
-tr[aria-selected=true] td { background: var(--fill); }
+tr:has([aria-pressed=true]) td { background: var(--fill); }
 .sub { display: block; color: var(--quiet); font-size: 13px; overflow-wrap: anywhere; }
 .columns { columns: 2; column-gap: 16px; margin-bottom: 22px; } .columns section { break-inside: avoid; }
 .list { list-style: none; margin: 0; padding: 0; }
@@ -115,7 +115,8 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .clock { margin-left: 0; }
   .jump { padding-left: 12px; padding-right: 12px; } .tools { margin-left: 0; }
   .tile dd { font-size: 22px; }
-  .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend .u-value { min-width: 4.3em; }
+  .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend tr { margin-right: 4px; }
+  .chart .u-legend :is(th, td) { padding: 2px 1px; } .chart .u-legend .u-value { min-width: 3.7em; }
   .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
   .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px 10px; }
@@ -123,7 +124,7 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .cards td { border: 0; padding: 0; } .cards td.num { text-align: left; }
   .cards td[data-label]::before { content: attr(data-label); display: block; font-size: 12px; color: var(--quiet); }
   .cards td.wide { grid-column: 1 / -1; } .cards td.graph { grid-column: 1 / -1; }
-  .cards tr[aria-selected=true] { background: var(--fill); } .cards tr[aria-selected=true] td { background: none; }
+  .cards tr:has([aria-pressed=true]) { background: var(--fill); } .cards tr:has([aria-pressed=true]) td { background: none; }
   .events tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.4fr); gap: 4px 10px; }
   .events td:nth-child(n + 3) { grid-column: 1 / -1; }
   .events td:nth-child(3) { display: flex; align-items: baseline; gap: 8px; }

@@ -23,11 +23,11 @@ export function showAttention(data) {
   section.hidden = items.length === 0;
   setClass(section, `attention ${items.some(({ level }) => level === "bad") ? "bad" : "warn"}`);
   const more = items.length - MOST_ITEMS;
-  const last = more > 0 ? [{ level: "warn", text: `${more} more; see the lists below.` }] : [];
+  const last = more > 0 ? [{ key: "more", level: "warn", text: `${more} more; see the lists below.` }] : [];
   sync(
     byId("attention"),
     [...items.slice(0, MOST_ITEMS), ...last],
-    ({ text }) => text,
+    ({ key }) => key,
     () => h("li", {}, h("span"), " ", h("a")),
     (item, { level, text, place, label }) => {
       setClass(item, level);
@@ -50,6 +50,7 @@ const PLACES = {
   "h-quotas": "Thresholds",
 };
 
+/** Level, text, where to look, and a key where the text changes from time to time: its line stays, and the link in it. */
 function attentionOf(data) {
   const items = [
     ...data.problems.map((text) => ["bad", text]),
@@ -61,8 +62,8 @@ function attentionOf(data) {
   ];
   const known = new Set();
   return items
-    .map(([level, text, place]) => ({ level, text, place, label: PLACES[place] }))
-    .filter(({ text }) => !known.has(text) && known.add(text))
+    .map(([level, text, place, key = text]) => ({ level, text, place, key, label: PLACES[place] }))
+    .filter(({ key }) => !known.has(key) && known.add(key))
     .toSorted((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));
 }
 
@@ -78,7 +79,7 @@ function failures({ now, routes }) {
     .map((route) => route.name);
   const where = worst.length === 0 ? "" : `, most on ${worst.length === 1 ? "route" : "routes"} ${worst.join(", ")}`;
   const level = now.failedRatio > FAILED_BAD ? "bad" : "warn";
-  return [[level, `${ratio(now.failedRatio)} of all answers fail${where}${failingFor()}.`, "h-events"]];
+  return [[level, `${ratio(now.failedRatio)} of all answers fail${where}${failingFor()}.`, "h-events", "failing"]];
 }
 
 /** Since when each point has had failures. */
@@ -97,7 +98,7 @@ function reloads({ state: { lastReload, workersServing, workersWanted } }) {
   }
   if (workersServing < workersWanted) {
     const level = workersServing === 0 ? "bad" : "warn";
-    items.push([level, `${workersServing} of ${plural(workersWanted, "worker")} serve.`, "h-workers"]);
+    items.push([level, `${workersServing} of ${plural(workersWanted, "worker")} serve.`, "h-workers", "serving"]);
   }
   return items;
 }
@@ -123,12 +124,13 @@ function ofBucket({ alias, addresses, setAside, pools, clockSkewMs }) {
       level,
       `Bucket ${alias}: ${setAside} of ${plural(addresses, "address")} set aside${names}.`,
       "h-buckets",
+      `aside/${alias}`,
     ]);
   }
   const skewMs = Math.abs(clockSkewMs ?? 0);
   if (skewMs > SKEW_WARN_MS) {
     const text = `Bucket ${alias}: this machine's clock and that of OSS differ by ${span(skewMs)}.`;
-    items.push([skewMs > SKEW_BAD_MS ? "bad" : "warn", text, "h-buckets"]);
+    items.push([skewMs > SKEW_BAD_MS ? "bad" : "warn", text, "h-buckets", `skew/${alias}`]);
   }
   return items;
 }
@@ -157,10 +159,15 @@ function ofProcesses({ clients, droppedLogLines, sharedUp, workers, nowMs }) {
     items.push(["bad", "Nearly all connections that limits.connections allows are open.", "h-config"]);
   }
   if (hasGrown("refused", clients.refused, nowMs)) {
-    items.push(["bad", `${count(clients.refused)} connections were turned away since the start.`, "h-config"]);
+    items.push([
+      "bad",
+      `${count(clients.refused)} connections were turned away since the start.`,
+      "h-config",
+      "refused",
+    ]);
   }
   if (hasGrown("dropped", droppedLogLines, nowMs)) {
-    items.push(["warn", `${count(droppedLogLines)} lines of the log were lost since the start.`, "h-config"]);
+    items.push(["warn", `${count(droppedLogLines)} lines of the log were lost since the start.`, "h-config", "lost"]);
   }
   if (sharedUp === false) items.push(["warn", "The server of shared limits does not answer.", "h-config"]);
   for (const { worker, lagMs } of workers) {

@@ -23,6 +23,7 @@ export function setClass(element, name) {
 
 /** Keeps one child per item, in order; what is focused or selected stays when its item does. */
 export function sync(parent, items, keyOf, make, fill) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   let at = parent.firstElementChild;
   for (const item of items) {
@@ -37,4 +38,6 @@ export function sync(parent, items, keyOf, make, fill) {
     fill(child, item);
   }
   for (const left of known.values()) left.remove();
+  // Browsers take it away from what is moved.
+  if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }

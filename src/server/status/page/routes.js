@@ -31,7 +31,7 @@ const COLUMNS = [
 ];
 
 /** @param onChosen told the name of a route that was chosen */
-export function showRoutes({ routes }, onChosen) {
+export function showRoutes({ routes, routesLeftOut }, onChosen) {
   const table = byId("routes");
   if (table.tHead === null) {
     table.append(
@@ -44,6 +44,9 @@ export function showRoutes({ routes }, onChosen) {
   const shown = wanted(routes);
   sync(table.tBodies[0], shown, ({ name }) => name, make, fillRoute);
   byId("no-routes").hidden = shown.length > 0;
+  const leftOut = byId("left-out");
+  leftOut.hidden = routesLeftOut === 0;
+  setText(leftOut, `${routesLeftOut} more of the configuration are not listed here; /metrics has them all.`);
 }
 
 function wanted(routes) {
@@ -65,7 +68,7 @@ function makeRoute(route, onChosen) {
 function fillRoute(row, { name, place, target, now, inFlight, limited }) {
   const limits = limited === 0 ? "" : ` · ${count(limited)} limited`;
   setText(row.querySelector(".sub"), `${place}${target === "" ? "" : ` → ${target}`}${limits}`);
-  row.setAttribute("aria-selected", String(name === chosenRoute()));
+  row.querySelector("button").setAttribute("aria-pressed", String(name === chosenRoute()));
   drawSparkline(row.querySelector("svg"), known.routes.get(name) ?? []);
   const values =
     now === null
