@@ -187,16 +187,25 @@ function readCertificates(scope: Scope, findings: Findings): readonly string[] |
 
 /** Guards that nothing here stands for. */
 const FOREIGN =
-  /^(?:\w*(?:access|rewrite|set)_by_lua\w*|auth_(?!basic$|basic_user_file$|request$|request_set$|delay$)\w+|js_access|js_set|perl\w*|modsecurity|geoip2?\w*|internal|naxsi\w*|SecRulesEnabled|testcookie|hmac_secure_link\w*|aws_\w+|ldap_\w+)$/i;
+  /^(?:\w*(?:access|rewrite|set)_by_lua\w*|auth_(?!basic$|basic_user_file$|request$|request_set$|delay$)\w+|js_access|js_set|perl\w*|modsecurity(?:enabled)?|app_protect_enable|waf|secure_download|akamai_token_validate|shib_request|accesskey|roboo|geoip2?\w*|internal|naxsi\w*|SecRulesEnabled|testcookie|hmac_secure_link\w*|aws_\w+|ldap_\w+)$/i;
 
 function reportLostGuards(input: AccessInput, findings: Findings, lost: string[]): void {
   const { scope, redirect } = input;
   for (let level: Scope | null = scope; level !== null; level = level.outer) {
     for (const directive of level.directives) {
+      if (isUnread(directive)) {
+        findings.unsupported(directive, `${directive.args[1]}; the routes that it may have guarded are closed`);
+        lost.push(`${directive.args[0]}, which cannot be read`);
+      }
       if (!FOREIGN.test(directive.name) || directive.args[0] === "off") continue;
       findings.unsupported(directive, "who passed it is not known here: the route is closed until allow says who may");
       lost.push(directive.name);
     }
+  }
+  const method = scope.one("proxy_method");
+  if (method !== undefined && method.args[0] !== "$request_method") {
+    findings.unsupported(method, "requests are passed on with the method that they have: the route is closed");
+    lost.push("another method at OSS (proxy_method)");
   }
   for (const directive of scope.through("return")) {
     if (directive === redirect) continue;
@@ -219,6 +228,14 @@ function reportLostGuards(input: AccessInput, findings: Findings, lost: string[]
     reportBlock(guard, findings, null, NOT_TOLD);
     lost.push("an if that sends requests elsewhere or refuses them");
   }
+}
+
+/** What is known to guard nothing: types, parameters of backends, TLS. */
+const HARMLESS = /(?:mime\.types|_params|modules-enabled.*|options-ssl-nginx\.conf|ssl[-_]params\.conf)$/;
+
+/** A file that could not be read: whether it guards something is not known. */
+function isUnread({ name, args }: Directive): boolean {
+  return name === "include" && args[1] !== undefined && !HARMLESS.test(args[0] ?? "");
 }
 
 const NOT_TOLD =
@@ -250,10 +267,11 @@ const GUARDS: ReadonlySet<string> = new Set([
 
 /** Whether a level itself says who may pass, in whatever way. */
 export function isGuarded({ directives }: Scope): boolean {
-  return directives.some(
-    ({ name, args }) =>
-      args[0] !== "off" && !(name === "allow" && args[0] === "all") && (GUARDS.has(name) || FOREIGN.test(name)),
-  );
+  return directives.some((directive) => {
+    const { name, args } = directive;
+    if (args[0] === "off" || (name === "allow" && args[0] === "all")) return false;
+    return GUARDS.has(name) || FOREIGN.test(name) || isUnread(directive);
+  });
 }
 
 /** `deny` of a route, closed where something was lost. */

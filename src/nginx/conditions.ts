@@ -52,12 +52,18 @@ function isPlainHttp(text: string): boolean {
   );
 }
 
+/** As NGINX finds it: an expression may be found in the middle of a name. */
 function refusedMethods(text: string): readonly string[] | null {
-  const match = /^\$request_method (!=|=|!~\*?|~\*?) \^?\(?([A-Za-z|]+)\)?\$?$/.exec(text);
-  if (match === null) return null;
-  const named = (match[2] ?? "").toUpperCase().split("|");
-  const isOthers = match[1]?.startsWith("!") === true;
-  return METHODS.filter((method) => named.includes(method) !== isOthers);
+  const [, operator = "", pattern = ""] = /^\$request_method (!?(?:=|~\*?)) ([\w^$|()?:]+)$/.exec(text) ?? [];
+  const isOthers = operator.startsWith("!");
+  if (operator.endsWith("=")) return METHODS.filter((method) => (method === pattern) !== isOthers);
+  if (operator === "") return null;
+  try {
+    const expression = new RegExp(pattern, operator.endsWith("*") ? "i" : "");
+    return METHODS.filter((method) => expression.test(method) !== isOthers);
+  } catch {
+    return null;
+  }
 }
 
 /** The status of the `return` in a block; `null`: it does something else. */

@@ -1,4 +1,5 @@
 import { Buckets } from "./buckets.js";
+import { withoutRivals } from "./claims.js";
 import { isClosed } from "./closing.js";
 import { collectFindings } from "./collect.js";
 import type { Directive } from "./directive.js";
@@ -38,19 +39,21 @@ export function convertConf(directives: readonly Directive[], { hosts }: Convert
   const http = new Scope(inside.length > 0 ? inside : directives, null);
   const proxies = new Set<string>();
   const parts = partsOf(http, findings, proxies);
-  const servers = http.own("server").map((one) => readServer(one, { http, maps: parts.maps, hosts, findings }));
+  const all = http.own("server").map((one) => readServer(one, { http, maps: parts.maps, hosts, findings }));
+  const { servers, passedOver } = withoutRivals(all, findings);
   const listeners = new Listeners(findings);
-  listeners.add(servers.flatMap(({ listens }) => listens));
+  listeners.add(all.flatMap(({ listens }) => listens));
   for (const server of servers) listeners.addTls(server.listens, server.scope);
-  const scopes = servers.map(({ scope }) => scope);
+  const scopes = all.map(({ scope }) => scope);
   const { trustedProxies, ...globals } = readGlobals(new Scope(directives, null), http, scopes, findings);
   for (const network of trustedProxies ?? []) proxies.add(network);
   const locations = new Locations(parts, listeners);
   for (const server of servers) locations.add(server);
+  for (const server of passedOver) locations.passOver(server);
   const { placed, closed, guards, indexes, leftOut } = locations;
   for (const server of servers) addRedirects(server, { findings, listeners, placed });
-  warnAboutDefaults(servers, findings);
-  const routes = writeRoutes({ placed: [...placed, ...closed], guards, indexes }, listeners, findings);
+  warnAboutDefaults(all, findings);
+  const routes = writeRoutes({ placed: [...placed, ...closed], guards, indexes }, servers, listeners, findings);
   const yaml = yamlText({
     [COMMENTS]: ["Made from an NGINX configuration by 'ossgate import-nginx'; its report says what differs."],
     listeners: listeners.yaml(),

@@ -11,6 +11,8 @@ interface Draft {
   readonly certificates: Map<string, YamlMap>;
   minVersion: string | undefined;
   clientCaFile: string | undefined;
+  /** Servers have different ones, and NGINX asked each client for one of its server's. */
+  hasOtherCa: boolean;
   isOptional: boolean;
 }
 
@@ -97,6 +99,13 @@ export class Listeners {
     );
   }
 
+  /** Whether a server asked for certificates that its listeners, which it shares with others, do not ask for. */
+  asksForLess(listens: readonly Listen[], scope: Scope): boolean {
+    const [mode = "off"] = scope.one("ssl_verify_client")?.args ?? [];
+    const drafts = listens.map(({ address }) => this.#draft(address)).filter(({ isTls }) => isTls);
+    return mode !== "off" && drafts.some((draft) => draft.hasOtherCa || (mode === "on" && draft.isOptional));
+  }
+
   get ports(): readonly number[] {
     return [...this.#drafts.values()].map(({ port }) => port);
   }
@@ -130,7 +139,8 @@ export class Listeners {
       this.#findings.unsupported(verify, "write the authorities into tls.clientCaFile");
       return;
     }
-    draft.clientCaFile = file;
+    draft.hasOtherCa ||= draft.clientCaFile !== undefined && draft.clientCaFile !== file;
+    draft.clientCaFile ??= file;
     draft.isOptional ||= mode !== "on";
     this.#findings.taken(ca, "tls.clientCaFile, for all names of the listener");
     if (mode === "optional_no_ca")
@@ -148,6 +158,7 @@ function emptyDraft(address: string, port: number): Draft {
     certificates: new Map(),
     minVersion: undefined,
     clientCaFile: undefined,
+    hasOtherCa: false,
     isOptional: false,
   };
 }

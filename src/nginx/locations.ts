@@ -50,6 +50,14 @@ export class Locations {
       this.guards.push({ directive, server: directive, reach: WHOLE, body: null, order: -1, within: [] });
   }
 
+  /** A server that NGINX does not ask. */
+  passOver({ locations }: Server): void {
+    for (const { directive } of locations) {
+      this.leftOut.add(directive);
+      this.#findings.unsupported(directive, "its server is passed over, as by NGINX");
+    }
+  }
+
   #addLocation(found: FoundLocation, server: Server): void {
     const { directive, scope } = found;
     if (

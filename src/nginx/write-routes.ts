@@ -1,19 +1,31 @@
 import { type Arrangement, arrange } from "./arrange.js";
 import { freeName } from "./buckets.js";
+import { withNamedHosts } from "./claims.js";
 import type { Findings } from "./findings.js";
 import type { Listeners } from "./listeners.js";
 import { closedOf, type Placed } from "./placed.js";
+import type { Server } from "./servers.js";
 import { COMMENTS, type YamlMap } from "./yaml-text.js";
 
 /** `routes` of the file: one for each host, listener, prefix and pattern, as NGINX takes the first that names it. */
-export function writeRoutes(arrangement: Arrangement, listeners: Listeners, findings: Findings): readonly YamlMap[] {
+export function writeRoutes(
+  arrangement: Arrangement,
+  servers: readonly Server[],
+  listeners: Listeners,
+  findings: Findings,
+): readonly YamlMap[] {
   const taken = new Set<string>();
   const names = new Set<string>();
   const all = listeners.names;
-  const placed = arrangement.placed.map((route) =>
-    certificatesCanBeShown(route, listeners) ? route : closedOf(route, NO_CERTIFICATES),
+  const lax = new Set(
+    servers.filter(({ listens, scope }) => listeners.asksForLess(listens, scope)).map((one) => one.directive),
   );
-  return merged(arrange({ ...arrangement, placed }, findings)).flatMap((route) => {
+  const placed = arrangement.placed.map((route) => {
+    if (lax.has(route.server)) return closedOf(route, LAX_CERTIFICATES);
+    return certificatesCanBeShown(route, listeners) ? route : closedOf(route, NO_CERTIFICATES);
+  });
+  const arranged = withNamedHosts(arrange({ ...arrangement, placed }, findings), servers, listeners);
+  return merged(arranged).flatMap((route) => {
     const paths = `${route.path.pathPrefix} ${route.pattern ?? ""}`;
     const hosts = route.hosts.filter(
       (host) => ![...route.listeners].some((name) => taken.has(`${name} ${host} ${paths}`)),
@@ -31,6 +43,9 @@ function certificatesCanBeShown({ body, listeners: names }: Placed, listeners: L
 
 const NO_CERTIFICATES =
   "Closed: NGINX asked for a client certificate here, and no authority of such is known on its listeners.";
+
+const LAX_CERTIFICATES =
+  "Closed: NGINX demanded a client certificate of its own authority here, other servers of the address did not: give it a listener of its own, or say it in allow.certificates.";
 
 /** The same route of two servers, port 80 and port 443 say, is one. */
 function merged(routes: readonly Placed[]): readonly Placed[] {
