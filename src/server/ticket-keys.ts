@@ -36,15 +36,9 @@ export class TicketKeys {
     return this.#seed;
   }
 
-  /**
-   * What OpenSSL takes, 48 bytes.
-   * @param purpose of others the keys are others; all of one length
-   * @param lifeMs others follow so soon, in all processes at the same time; absent: with the period
-   */
-  keysFor(purpose: Buffer, lifeMs?: number): Buffer {
-    const { bytes, untilMs } = this.seed();
-    const part = lifeMs === undefined ? "" : String(Math.ceil((untilMs - this.#now()) / lifeMs));
-    return derive(bytes, "ossgate tls tickets", Buffer.concat([purpose, Buffer.from(part)]));
+  /** What OpenSSL takes, 48 bytes. @param purpose of others the keys are others */
+  keysFor(purpose: Buffer): Buffer {
+    return derive(this.seed().bytes, "ossgate tls tickets", purpose);
   }
 }
 

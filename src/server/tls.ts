@@ -14,7 +14,7 @@ import type { CertificateGauges } from "../telemetry/process-report.js";
 import type { ListenerStats } from "../telemetry/stats.js";
 import type { CertificatePair } from "./certificate-pair.js";
 import { CertificateReader, type Certificates } from "./certificates.js";
-import type { TicketKeys } from "./ticket-keys.js";
+import type { TicketKeys, TicketSeed } from "./ticket-keys.js";
 import { tlsFailureOf } from "./tls-failure.js";
 
 export interface ListenerTlsOptions {
@@ -58,8 +58,6 @@ const OPTIONS =
 /** How long a session may be resumed; with client certificates shorter, for they are not looked at again. */
 const SESSION_SECONDS = 3_600;
 const SESSION_WITH_CERTIFICATE_SECONDS = 300;
-/** Each resumption over TLS 1.3 brings a ticket as good as new: what ends such a row is that keys follow one another. */
-const KEYS_WITH_CERTIFICATE_MS = 15 * 60_000;
 
 /** How often files are looked at: a stat each, which finds a swapped link, a mounted volume and a rename alike. */
 const POLL_MS = 3_000;
@@ -86,7 +84,7 @@ export class ListenerTls {
   #certificates: Certificates;
   #terminator: Terminator;
   /** The ticket keys that it has. */
-  #tickets: Buffer;
+  #tickets: TicketSeed;
   #told: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -95,7 +93,7 @@ export class ListenerTls {
     this.#options = options;
     this.#reader = reader;
     this.#certificates = certificates;
-    this.#tickets = ticketsOf(options, certificates.clientCa);
+    this.#tickets = options.ticketKeys.seed();
     this.#terminator = this.#createTerminator(certificates);
     this.#tellProblems();
     this.#pollLater();
@@ -141,8 +139,8 @@ export class ListenerTls {
   async refresh(): Promise<boolean> {
     const certificates = await this.#reader.read(false);
     const hasChanged = certificates.digest !== this.#certificates.digest;
-    const tickets = ticketsOf(this.#options, certificates.clientCa);
-    if ((hasChanged || !tickets.equals(this.#tickets)) && !this.#isClosed) {
+    const tickets = this.#options.ticketKeys.seed();
+    if ((hasChanged || tickets !== this.#tickets) && !this.#isClosed) {
       this.#tickets = tickets;
       this.#terminator = this.#createTerminator(certificates);
     }
@@ -293,30 +291,20 @@ function rawOf(socket: TLSSocket): Socket | undefined {
   return (socket as TLSSocket & { readonly _parent?: Socket })._parent;
 }
 
-/**
- * A session that began where no certificate, or another authority's, was needed must not be resumed where one is: so the
- * keys of tickets are each listener's own, and change with what it asks for.
- */
-function purposeOf({ name, tls }: ListenerTlsOptions, clientCa: string | null): Buffer {
+function commonOptions({ name, tls, ticketKeys }: ListenerTlsOptions, clientCa: string | null): CommonOptions {
+  // A session that began where no certificate, or another authority's, was needed must not be resumed where one is: so
+  // the keys of tickets are each listener's own, and change with what it asks for.
   const asked = clientCa === null ? "" : `${tls.clientCertificate} ${clientCa}`;
-  return createHash("sha256")
+  const purpose = createHash("sha256")
     .update(JSON.stringify([name, tls.minVersion, asked]))
     .digest();
-}
-
-function ticketsOf(options: ListenerTlsOptions, clientCa: string | null): Buffer {
-  const lifeMs = clientCa === null ? undefined : KEYS_WITH_CERTIFICATE_MS;
-  return options.ticketKeys.keysFor(purposeOf(options, clientCa), lifeMs);
-}
-
-function commonOptions(options: ListenerTlsOptions, clientCa: string | null): CommonOptions {
   return {
     ciphers: CIPHERS,
     honorCipherOrder: true,
-    minVersion: options.tls.minVersion,
+    minVersion: tls.minVersion,
     secureOptions: OPTIONS,
-    ticketKeys: ticketsOf(options, clientCa),
-    sessionIdContext: purposeOf(options, clientCa).toString("hex").slice(0, 32),
+    ticketKeys: ticketKeys.keysFor(purpose),
+    sessionIdContext: purpose.toString("hex").slice(0, 32),
     sessionTimeout: clientCa === null ? SESSION_SECONDS : SESSION_WITH_CERTIFICATE_SECONDS,
     ...(clientCa === null ? {} : { ca: clientCa }),
   };

@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import t from "tap";
 import { TicketKeys } from "../../src/server/ticket-keys.js";
 import { type ListenerTls, openTls } from "../../src/server/tls.js";
@@ -35,32 +34,9 @@ t.test("ticket keys are alike in all processes, and others each twelve hours", a
   t.strictSame(new TicketKeys(main.seed(), now).keysFor(PURPOSE), main.keysFor(PURPOSE), "who comes late is told");
 });
 
-t.test("ticket keys that are to change sooner do, alike in all processes", async (t) => {
-  let nowMs = 1_000;
-  const now = () => nowMs;
-  const main = new TicketKeys(undefined, now);
-  const worker = new TicketKeys(main.seed(), now);
-  const [all, seen] = [main.keysFor(PURPOSE), new Set<string>()];
-  for (let hour = 0; hour < 12; hour += 1) {
-    const keys = main.keysFor(PURPOSE, HOUR_MS);
-    t.strictSame(worker.keysFor(PURPOSE, HOUR_MS), keys);
-    nowMs += HOUR_MS - 1;
-    t.strictSame(main.keysFor(PURPOSE, HOUR_MS), keys);
-    t.strictSame(main.keysFor(PURPOSE), all, "those of others stay");
-    nowMs += 1;
-    seen.add(keys.toString("hex"));
-  }
-  t.equal(seen.add(all.toString("hex")).size, 13);
-});
-
 /** One handshake, and the session that the server gave for the next. */
-async function handshake(
-  port: number,
-  version: "TLSv1.2" | "TLSv1.3",
-  session?: Buffer,
-  own?: Pick<ConnectionOptions, "cert" | "key">,
-) {
-  const options = { port, minVersion: version, maxVersion: version, rejectUnauthorized: false, ...own };
+async function handshake(port: number, version: "TLSv1.2" | "TLSv1.3", session?: Buffer) {
+  const options = { port, minVersion: version, maxVersion: version, rejectUnauthorized: false };
   const socket: TLSSocket = connect(session === undefined ? options : { ...options, session });
   const given = once(socket, "session");
   // Tickets of TLS 1.3 are read with what follows the handshake.
@@ -116,34 +92,3 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     },
   );
 }
-
-t.test(
-  "a client's certificate is looked at again each fifteen minutes, however often its session is resumed",
-  async (t) => {
-    let nowMs = Date.now();
-    const authority = new TestAuthority(t);
-    const pair = authority.issue({ san: "DNS:img.example.com" });
-    const client = authority.issue({ subject: "/CN=partner" });
-    const own = { cert: readFileSync(client.certFile), key: readFileSync(client.keyFile) };
-    const tls = await openTls({
-      name: "web",
-      tls: {
-        certificates: [{ ...pair, directory: null }],
-        minVersion: "TLSv1.2",
-        http2: true,
-        clientCaFile: authority.caFile,
-        clientCertificate: "required",
-      },
-      headerTimeoutMs: 60_000,
-      ticketKeys: new TicketKeys(undefined, () => nowMs),
-      stats: new ListenerStats(),
-      log: createLog("silent"),
-    });
-    const port = await serve(t, tls);
-    const { session } = await handshake(port, "TLSv1.3", undefined, own);
-    t.ok((await handshake(port, "TLSv1.3", session)).isReused, "without it a session is resumed");
-    nowMs += HOUR_MS / 4;
-    t.notOk(await tls.refresh(), "no certificate has changed");
-    t.notOk((await handshake(port, "TLSv1.3", session, own)).isReused);
-  },
-);
