@@ -117,6 +117,7 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .tile dd { font-size: 22px; }
   .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend tr { margin-right: 4px; }
   .chart .u-legend :is(th, td) { padding: 2px 1px; } .chart .u-legend .u-value { min-width: 3.7em; }
+  .chart .u-legend .u-marker { width: .8em; height: .8em; margin-right: 2px; }
   .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
   .cards tr { border-top: 1px solid var(--line); padding: 10px 14px; display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 6px 10px; }
