@@ -82,6 +82,6 @@ t.test("a caFile without a certificate ends the start with one line that names i
   const path = join(folder, "bad.pem");
   writeFileSync(path, "not a pem");
   const program = new Program(t, configText({ endpoint: "https://127.0.0.1:1", bucket: { caFile: path } }));
-  t.equal(await program.exited, 1);
+  t.equal(await program.exited, 3);
   t.match(program.stderr, `${path} has no PEM certificate`);
 });
