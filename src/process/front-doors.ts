@@ -29,7 +29,7 @@ export interface FrontDoorsOptions {
 /** Doors of another configuration. */
 export interface PreparedDoors {
   readonly table: DoorTable;
-  /** To a worker that has those of the configuration of before: the others. */
+  /** To a worker that has those of the configuration that is in use: the others. */
   sendNew(taker: DoorTaker): void;
   /** Closes what the new configuration does not have; behind the workers, so that nothing is refused before. */
   commit(): void;
@@ -45,6 +45,8 @@ export interface PreparedDoors {
 export class FrontDoors {
   readonly #systemdSockets: FindSockets;
   readonly #doors = new Map<string, FrontDoor>();
+  /** Those of the configuration that is in use: what is kept beside them, workers have closed. */
+  #inUse: ReadonlyMap<string, FrontDoor> = new Map();
   #isClosed = false;
 
   constructor({ systemdSockets }: FrontDoorsOptions) {
@@ -68,9 +70,10 @@ export class FrontDoors {
       abort();
       throw error;
     }
+    const lacking = new Map([...wanted].filter(([key]) => !this.#inUse.has(key)));
     return {
       table: Object.fromEntries([...wanted].map(([key, { sockets }]) => [key, sockets[0]?.bound as AddressInfo])),
-      sendNew: (taker) => send(taker, added),
+      sendNew: (taker) => send(taker, lacking),
       commit: () => this.#commit(wanted, added),
       abort,
     };
@@ -96,6 +99,7 @@ export class FrontDoors {
     }
     if (this.#isClosed) closeAll(added);
     for (const [key, door] of added) this.#doors.set(key, door);
+    this.#inUse = wanted;
   }
 
   #open(name: string, address: ListenAddress): FrontDoor {

@@ -341,6 +341,8 @@ export class Supervisor implements Fleet {
     const kept = Math.min(count, this.#crew.wanted);
     this.#crew.resize(count, graceMs);
     const problem = await this.#crew.replaceAll(graceMs, BEGIN_LIMIT_MS, kept);
+    // Who is told that it is done may count on those that are more, too.
+    await this.#crew.settle(BEGIN_LIMIT_MS);
     if (problem !== null && !this.#isDraining)
       this.log.error({ cause: problem }, "not all workers know how many they are");
   }

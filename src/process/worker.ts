@@ -166,7 +166,11 @@ class ServingWorker {
         this.#collect(body.id);
         break;
       case "prepare":
-        this.#answer(body.id, this.#prepare(body.config));
+        // What it has not opened is bound still, and would be in the way of the next.
+        this.#answer(
+          body.id,
+          this.#prepare(body.config).finally(() => this.#parts.doors.closeRest()),
+        );
         break;
       case "commit":
         this.#answer(body.id, this.#commit());
@@ -235,7 +239,6 @@ class ServingWorker {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (prepared === null) throw new Error("nothing was prepared");
-    this.#parts.doors.closeRest();
     await prepared.commit();
   }
 

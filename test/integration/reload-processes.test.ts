@@ -28,6 +28,23 @@ t.test("a listener that moves opens and closes its socket, and the others' conne
   t.strictSame(load.failures, []);
 });
 
+t.test("a new listener whose certificate cannot be read leaves nothing where it was to listen", async (t) => {
+  const rig = await startWorkers(t);
+  const address = `127.0.0.1:${await closedPort()}`;
+  const withSecond = (second: object) => ({
+    more: {
+      listeners: [
+        { name: "web", address: "127.0.0.1:0" },
+        { name: "second", address, ...second },
+      ],
+    },
+  });
+  const tls = { certificates: [{ certFile: "/nowhere/a.pem", keyFile: "/nowhere/a.key" }] };
+  for (let i = 0; i < 2; i += 1) t.match(await reload(rig, withSecond({ tls })), { ok: false, problems: [/nowhere/] });
+  t.match(await reload(rig, withSecond({})), { ok: true, problems: [] });
+  t.ok(isHello(await get(Number(address.split(":")[1]), "/hello.txt")));
+});
+
 t.test("the admin listener moves, and the call that asks for it is answered", async (t) => {
   const rig = await startWorkers(t);
   const port = await closedPort();

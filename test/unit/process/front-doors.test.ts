@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import t, { type Test } from "tap";
 import type { ListenerConfig } from "../../../src/config/gateway-config.js";
 import { FrontDoors } from "../../../src/process/front-doors.js";
-import type { TcpHandle } from "../../../src/process/tcp-handle.js";
+import { bindHandle, type TcpHandle } from "../../../src/process/tcp-handle.js";
 import { openShared } from "../../../src/server/doors.js";
 
 const listenerAt = (name: string, host: string, port = 0): ListenerConfig =>
@@ -163,3 +163,24 @@ t.test("of systemd's sockets all of one name are one door; what is no TCP socket
     message: /^listener web: cannot listen on systemd:http: /,
   });
 });
+
+t.test(
+  "a socket of systemd's that a configuration drops is kept, and sent again to those who have closed it",
+  async (t) => {
+    const http = { name: "web", address: { host: "", port: 0, systemd: "http" } } as unknown as ListenerConfig;
+    const { fd } = bindHandle("127.0.0.1", 0).handle as TcpHandle & { readonly fd: number };
+    const doors = frontDoors(t, () => [fd]);
+    doors.prepare([http]).commit();
+    const gotBy = ({ sendNew }: { sendNew(taker: TestTaker): void }) => {
+      const taker = new TestTaker();
+      sendNew(taker);
+      return taker.got.map(([key]) => key);
+    };
+    t.strictSame(gotBy(doors.prepare([http])), [], "workers have it");
+    doors.prepare([]).commit();
+    const back = doors.prepare([http]);
+    t.strictSame(gotBy(back), ["systemd:http"]);
+    back.abort();
+    t.strictSame(gotBy(doors.prepare([http])), ["systemd:http"], "nor do they when the reload was taken back");
+  },
+);
