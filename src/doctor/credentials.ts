@@ -2,6 +2,7 @@ import type { GatewayConfig } from "../config/gateway-config.js";
 import { createCredentialsSources } from "../credentials/create.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import { inWords, maskedId, Report } from "./finding.js";
+import { isServices, SERVICES_ALONE } from "./services-own.js";
 import { within } from "./within.js";
 
 /** What was fetched once; to be closed. */
@@ -15,17 +16,18 @@ const SOON_MS = 5 * 60_000;
 
 /** Fetches each of the credentials once. @throws Error never: what is wrong is in the reports */
 export async function examineCredentials(config: GatewayConfig, timeoutMs: number): Promise<FetchedCredentials> {
+  const { hidden, seen } = seenFromHere(config.credentials);
   const failures = new Map<string, string>();
   let sources: ReadonlyMap<string, CredentialsSource>;
   try {
-    sources = createCredentialsSources(config.credentials, {
+    sources = createCredentialsSources(seen, {
       onRefreshed: (name) => void failures.delete(name),
       onRefreshFailed: (name, cause) => void failures.set(name, cause),
     });
   } catch (error) {
     const report = new Report("credentials");
     report.add("broken", "fetch", (error as Error).message, "Repair the configuration's credentials.");
-    return { reports: [report], sources: new Map(), close: () => {} };
+    return { reports: [...hidden, report], sources: new Map(), close: () => {} };
   }
   const reports = await Promise.all(
     [...sources.values()].map(async (source) => {
@@ -36,12 +38,30 @@ export async function examineCredentials(config: GatewayConfig, timeoutMs: numbe
     }),
   );
   return {
-    reports,
+    reports: [...hidden, ...reports],
     sources,
     close: () => {
       for (const source of sources.values()) source.close();
     },
   };
+}
+
+/** Apart from what systemd shows to the service alone, and what is asked for with that. */
+function seenFromHere(credentials: GatewayConfig["credentials"]) {
+  const seen = new Map(credentials);
+  const hidden: Report[] = [];
+  const hide = (name: string): void => {
+    if (!seen.delete(name)) return;
+    const report = new Report(`credentials ${name}`);
+    report.add("skipped", "fetch", ...SERVICES_ALONE);
+    hidden.push(report);
+    for (const [asking, config] of credentials) if (config.type === "assumeRole" && config.from === name) hide(asking);
+  };
+  for (const [name, config] of credentials) {
+    const path = config.type === "file" ? config.path : config.type === "oidcRole" ? config.tokenFile : null;
+    if (path !== null && isServices(path, process.env, false)) hide(name);
+  }
+  return { seen, hidden };
 }
 
 function examine(report: Report, source: CredentialsSource, failure: string | undefined): void {

@@ -5,6 +5,7 @@ import { inWords, Report } from "./finding.js";
 import type { Inspected } from "./inspected.js";
 import { inspectFiles } from "./named-files.js";
 import { isServices, SERVICES_ALONE } from "./services-own.js";
+import { whyUnseen } from "./unseen-certificates.js";
 
 const DAY_MS = 86_400_000;
 /** ACME renews a month before the end. */
@@ -63,9 +64,7 @@ async function examineCertificates(report: Report, tls: TlsConfig, { hosts, nowM
     const certificates = await reader.read(true);
     for (const problem of reader.problems)
       report.add("warn", "certificate", problem, "Repair the file, or take it away.");
-    if (certificates.held.length === 0) {
-      report.add("broken", "certificate", "there is none", "Have one made (certbot, acme.sh), or name the files.");
-    }
+    if (certificates.held.length === 0) await reportNone(report, tls);
     for (const { pair } of certificates.held) {
       const names = [...pair.names, ...pair.addresses].join(", ");
       examineExpiry(report, `${pair.file} (${names})`, pair.notAfterMs - nowMs);
@@ -79,6 +78,14 @@ async function examineCertificates(report: Report, tls: TlsConfig, { hosts, nowM
       "Repair the file: the gateway does not start without it.",
     );
   }
+}
+
+async function reportNone(report: Report, { certificates }: TlsConfig): Promise<void> {
+  const directories = certificates.flatMap(({ directory }) => (directory === null ? [] : [directory]));
+  const reasons = (await Promise.all(directories.map(whyUnseen))).filter((one) => one !== null);
+  for (const { result, next } of reasons) report.add("broken", "certificate", result, next);
+  if (reasons.length > 0) return;
+  report.add("broken", "certificate", "there is none", "Have one made (certbot, acme.sh), or name the files.");
 }
 
 function examineExpiry(report: Report, what: string, leftMs: number): void {

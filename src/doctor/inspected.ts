@@ -50,6 +50,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EROFS: "nothing can be written there",
   ELOOP: "its links lead in a circle",
+  NOT_A_FILE: "it is not a regular file",
 };
 
 /** What an error of the file system says, in a few words. */
@@ -62,5 +63,5 @@ export function fileErrorInWords(error: unknown): string {
 export function inWordsOf(error: unknown): string {
   const [first = "", ...rest] = (error as Error).message.replace(/^: /, "").split("\n");
   const more = rest.length === 0 ? "" : `, and ${rest.length} more like it`;
-  return `${first.replace(/ \((E[A-Z]+)\)$/, (whole, code: string) => (WORDS[code] === undefined ? whole : `: ${WORDS[code]}`))}${more}`;
+  return `${first.replace(/ \(([A-Z_]+)\)$/, (whole, code: string) => (WORDS[code] === undefined ? whole : `: ${WORDS[code]}`))}${more}`;
 }

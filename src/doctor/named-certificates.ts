@@ -4,6 +4,7 @@ import { CertificateReader, type Certificates } from "../server/certificates.js"
 import { inWords } from "./finding.js";
 import { bad, good, type Inspected, type InspectOptions, inWordsOf, type Named } from "./inspected.js";
 import { isServices, SERVICES_ALONE } from "./services-own.js";
+import { whyUnseen } from "./unseen-certificates.js";
 
 /** Certificates that belong to their keys, and authorities of clients, of each listener. */
 export async function inspectCertificates(
@@ -56,7 +57,8 @@ async function inspectOne(
   const reader = new CertificateReader({ ...tls, certificates: [certificate], clientCaFile: null });
   try {
     const certificates = await reader.read(true);
-    return shown(named, { certificates, problems: reader.problems, nowMs: options.nowMs });
+    const read = { certificates, problems: reader.problems, nowMs: options.nowMs };
+    return shown(named, directory, read);
   } catch (error) {
     const message = inWordsOf(error);
     // Of two files the one that the message is about.
@@ -71,10 +73,16 @@ interface Read {
   readonly nowMs: number;
 }
 
-function shown(named: Named, { certificates, problems, nowMs }: Read): readonly Inspected[] {
+async function shown(
+  named: Named,
+  directory: string | null,
+  { certificates, problems, nowMs }: Read,
+): Promise<readonly Inspected[]> {
   const { held } = certificates;
   const broken = problems.map((problem) => bad(named, "warn", problem, NEXT));
   if (held.length === 0 && broken.length === 0) {
+    const unseen = directory === null ? null : await whyUnseen(directory);
+    if (unseen !== null) return [bad(named, "warn", unseen.result, `${unseen.next} Until then TLS fails there.`)];
     const next = "Have one made (certbot, acme.sh); until then TLS fails there.";
     return [bad(named, "warn", "there is none", next)];
   }

@@ -160,18 +160,30 @@ function logsOf({ log }: GatewayConfig): readonly NamedFile[] {
 /** The unit's `LogsDirectory=`: systemd makes it when the service first starts. */
 const SERVICES_LOGS = "/var/log/ossgate/";
 
+const SERVICES_LOG: readonly [result: string, next: string] = [
+  "only the service and root may look there",
+  "Nothing is to be done; as root it is looked at too.",
+];
+
+/** Whether somebody else than the service is refused the service's own directory, which is closed once it has started. */
+export function isServicesLog(file: string, error: unknown, isService: boolean): boolean {
+  return !isService && file.startsWith(SERVICES_LOGS) && (error as NodeJS.ErrnoException).code === "EACCES";
+}
+
 function inspectLog({ named, file }: NamedFile, { isService }: InspectOptions): Inspected {
   try {
     accessSync(file, constants.W_OK);
     if (!statSync(file).isDirectory()) return good(named, file);
     return bad(named, "broken", "it is a directory", "Name a file in it.");
   } catch (error) {
+    if (isServicesLog(file, error, isService)) return bad(named, "skipped", ...SERVICES_LOG);
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") return unwritable(named, file, error);
   }
   try {
     accessSync(dirname(file), constants.W_OK | constants.X_OK);
     return good(named, file);
   } catch (error) {
+    if (isServicesLog(file, error, isService)) return bad(named, "skipped", ...SERVICES_LOG);
     if (file.startsWith(SERVICES_LOGS) && !isService) {
       return bad(named, "skipped", "systemd makes the directory for the service", "Nothing is to be done.");
     }

@@ -1,9 +1,12 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { checkNamedFiles, type NamedFilesReport } from "../../src/cli/named-files.js";
 import type { GatewayConfig } from "../../src/config/gateway-config.js";
 import { readConfig } from "../../src/config/read-config.js";
+import { isServicesLog } from "../../src/doctor/named-files.js";
+import { whyUnseen } from "../../src/doctor/unseen-certificates.js";
 import { GatewayProcess } from "../../src/process/gateway-process.js";
 import { TestAuthority } from "../support/tls-world.js";
 import { runProgram } from "./cli-program.js";
@@ -232,6 +235,65 @@ t.test("a log that cannot be written is told; the file itself is not made", asyn
   }
   t.same((await reportOf(yamlOf({ top: `log: { output: "${at("new.log")}" }` }))).problems, []);
   t.throws(() => chmodSync(at("new.log"), 0o600), { code: "ENOENT" });
+});
+
+t.test("a directory whose certificates cannot be read says so, and not that there are none", async (t) => {
+  const { at, good } = makeFiles(t);
+  const live = at("live");
+  mkdirSync(join(live, "img.example.com"), { recursive: true });
+  symlinkSync(at("loop"), at("loop"));
+  symlinkSync(good.certFile, join(live, "img.example.com/fullchain.pem"));
+  symlinkSync(at("gone.pem"), join(live, "img.example.com/privkey.pem"));
+  for (const [directory, said] of [
+    [at("loop"), /loop cannot be read: its links lead in a circle\. Have a certificate made/],
+    ["/nowhere/live", /\/nowhere\/live cannot be read: there is no such file\. Have a certificate made/],
+    [
+      live,
+      /live\/img\.example\.com\/privkey\.pem cannot be read: there is no such file\. .*Until then TLS fails there/,
+    ],
+  ] as const) {
+    const text = yamlOf({ tls: `    tls: { certificates: [{ directory: "${directory}" }] }` });
+    const { problems, warnings } = await reportOf(text);
+    t.same([problems.length, warnings.length], [0, 1]);
+    t.match(warnings[0], said);
+  }
+});
+
+t.test("a user who may not look into a directory of certificates is told of the group", async (t) => {
+  const { at } = makeFiles(t);
+  chmodSync(at("acme"), 0);
+  // Root sees everything.
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  t.teardown(() => {
+    if (isRoot) process.seteuid?.(0);
+    chmodSync(at("acme"), 0o700);
+  });
+  t.match(await whyUnseen(at("acme")), { result: /cannot be read: permission denied$/, next: /by a group/ });
+});
+
+t.test("files that are none are named so, and hold nobody up", async (t) => {
+  const { at } = makeFiles(t);
+  execFileSync("mkfifo", [at("pipe")]);
+  const text = yamlOf({
+    admin: `, bearerSecret: { file: "${at("acme")}" }`,
+    bucket: `, caFile: "${at("pipe")}"`,
+  });
+  const { problems } = await reportOf(text);
+  t.match(problems, [
+    /admin\.bearerSecret\.file: .*acme cannot be read: it is not a regular file\./,
+    /buckets\.media\.caFile: .*pipe is not a regular file/,
+  ]);
+});
+
+t.test("the service's own logs are not looked at by others, who may not", (t) => {
+  const refused = Object.assign(new Error(), { code: "EACCES" });
+  const missing = Object.assign(new Error(), { code: "ENOENT" });
+  t.equal(isServicesLog("/var/log/ossgate/access.log", refused, false), true);
+  t.equal(isServicesLog("/var/log/ossgate/access.log", refused, true), false, "the service itself has to write there");
+  t.equal(isServicesLog("/var/log/ossgate/access.log", missing, false), false);
+  t.equal(isServicesLog("/srv/logs/access.log", refused, false), false);
+  t.end();
 });
 
 t.test("what systemd shows to the service alone is no problem elsewhere, and one in the service", async (t) => {

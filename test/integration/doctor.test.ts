@@ -9,6 +9,7 @@ import { doctor } from "../../src/cli/doctor.js";
 import type { GatewayConfig } from "../../src/config/gateway-config.js";
 import { readConfig } from "../../src/config/read-config.js";
 import { Secret } from "../../src/core/secret.js";
+import { examineCredentials } from "../../src/doctor/credentials.js";
 import { examine, onlyRoute } from "../../src/doctor/examine.js";
 import { examineFiles } from "../../src/doctor/files.js";
 import type { Finding, Level } from "../../src/doctor/finding.js";
@@ -412,6 +413,24 @@ routes: [{ name: images, match: { hosts: [img.example.com] }, bucket: media }]
     { level: "skipped", check: "certificate", next: /As root, while the service runs/ },
   ]);
   t.equal(findings.length, 2);
+});
+
+t.test("credentials of systemd's directory are not looked at, nor what is asked for with them", async (t) => {
+  const { yaml } = await prepare(t, {});
+  const config = configOf(
+    yaml.replace(
+      /credentials: \{/,
+      "credentials: { own: { type: file, path: $CREDENTIALS_DIRECTORY/oss.json }, role: { type: assumeRole, from: own, roleArn: 'acs:ram::1:role/r' },",
+    ),
+  );
+  const { reports, close } = await examineCredentials(config, TIMEOUT_MS);
+  close();
+  const findings = reports.flatMap((report) => report.findings);
+  t.match(findings, [
+    { level: "skipped", subject: "credentials own", check: "fetch", next: /As root, while the service runs/ },
+    { level: "skipped", subject: "credentials role", check: "fetch" },
+    { level: "ok", subject: "credentials reader" },
+  ]);
 });
 
 t.test("secrets and files that are not there", async (t) => {
