@@ -4,8 +4,9 @@ import type { BucketConfig, GatewayConfig, ListenerConfig, RouteConfig } from ".
 import type { Expression } from "../core/expression.js";
 import { canonicalIpv6 } from "../core/host.js";
 import { coversPath } from "../core/target.js";
+import type { PathPatterns } from "../policy/path-patterns.js";
 import { rulesOf } from "../route/signing-rules.js";
-import { compilePattern, RouteTable } from "../route/table.js";
+import { compileDeniedPaths, compilePattern, RouteTable } from "../route/table.js";
 import type { CompiledRules } from "../signing/signed-request.js";
 import { checkPath, type PublicUrl } from "./public-url.js";
 import { IssueRefusal } from "./refusal.js";
@@ -19,6 +20,8 @@ export interface IssueRoute {
   readonly pathPrefix: string;
   /** Must be found in the path; `null`: every path below the prefix. */
   readonly pathPattern: Expression | null;
+  /** Paths that nobody may use; `null`: none. */
+  readonly deniedPaths: PathPatterns | null;
   /** The buckets that it serves; empty for a callback route. */
   readonly buckets: readonly BucketConfig[];
   /** What clients may ask for where the gateway signs; `null` where it relays. */
@@ -102,12 +105,17 @@ export class IssueRoutes {
 function compileRoute(config: RouteConfig, index: number, buckets: ReadonlyMap<string, BucketConfig>): IssueRoute {
   const { target, match } = config;
   const aliases = target.kind === "bucket" ? [target.bucket] : target.kind === "buckets" ? target.buckets : [];
+  const own = aliases.map((alias) => buckets.get(alias)).filter((bucket) => bucket !== undefined);
   return {
     config,
     index,
     pathPrefix: match.pathPrefix.replace(/\/+$/, ""),
     pathPattern: compilePattern(match.pathPattern),
-    buckets: aliases.map((alias) => buckets.get(alias)).filter((bucket) => bucket !== undefined),
+    deniedPaths: compileDeniedPaths(
+      config,
+      own.map(({ bucket }) => bucket),
+    ),
+    buckets: own,
     rules: rulesOf(config),
   };
 }

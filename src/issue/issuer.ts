@@ -117,7 +117,13 @@ export class Issuer {
     return makeCallback(callback, located, place, secret);
   }
 
-  #locate({ url, route, path }: Place): Located | IssueRefusal {
+  #locate(place: Place): Located | IssueRefusal {
+    const found = this.#find(place);
+    if (found instanceof IssueRefusal || found.route.deniedPaths?.has(found.url.path, "") !== true) return found;
+    return new IssueRefusal(422, `Route ${found.route.config.name} refuses paths like this one (deny.paths).`);
+  }
+
+  #find({ url, route, path }: Place): Located | IssueRefusal {
     if (url !== undefined && route === undefined && path === undefined) {
       const parsed = parsePublicUrl(url);
       return parsed instanceof IssueRefusal ? parsed : this.#routes.byUrl(parsed);

@@ -6,7 +6,6 @@ import { encodePath } from "../core/target.js";
 import type { CredentialsSource } from "../credentials/source.js";
 import type { Budgets } from "../limits/budget.js";
 import { compileCorsPolicy } from "../policy/cors-policy.js";
-import { compilePathPatterns } from "../policy/path-patterns.js";
 import type { Stats } from "../telemetry/stats.js";
 import type { PublicKeys } from "../transport/public-keys.js";
 import type { Upstream } from "../transport/upstream.js";
@@ -18,7 +17,7 @@ import { compileLimits, compileSheds, type ShedsOfRoute } from "./compile-reques
 import { compileSigning } from "./compile-signing.js";
 import type { BucketChoice, CompiledBucket, CompiledRoute } from "./compiled-route.js";
 import type { Logins } from "./logins.js";
-import { compilePattern, RouteTable } from "./table.js";
+import { compileDeniedPaths, compilePattern, RouteTable } from "./table.js";
 import type { UpstreamClock } from "./upstream-clock.js";
 
 /** What routes are made of besides the configuration. */
@@ -115,7 +114,10 @@ function compileRoute(input: RouteInput): CompiledRoute {
     hsts: route.hsts,
     removedRequestHeaders: removed.length === 0 ? null : new Set(removed),
     access: compileRouteAccess(route),
-    deniedPaths: route.deny.paths.length === 0 ? null : compilePathPatterns(route.deny.paths),
+    deniedPaths: compileDeniedPaths(
+      route,
+      own.map(({ ossName }) => ossName),
+    ),
     links,
     login: parts.logins.compile(route, where),
     signing: compileSigning(route, own, parts.credentials),

@@ -1,6 +1,7 @@
+import type { RouteConfig } from "../config/gateway-config.js";
 import { compileExpression, type Expression } from "../core/expression.js";
 import { coversPath } from "../core/target.js";
-import { LONGEST_PATH_CHARS } from "../policy/path-patterns.js";
+import { compilePathPatterns, LONGEST_PATH_CHARS, type PathPatterns } from "../policy/path-patterns.js";
 
 /** What the table needs of a route. */
 export interface TableRoute {
@@ -68,4 +69,18 @@ const hasPattern = ({ pathPattern }: TableRoute, path: string): boolean =>
 /** @param expression of a checked configuration */
 export function compilePattern(expression: string | null): Expression | null {
   return expression === null ? null : compileExpression(expression);
+}
+
+/**
+ * Paths that nobody may use by a route; `null`: none.
+ * @param ossNames of the route's buckets
+ */
+export function compileDeniedPaths(
+  { deny, target, stripPrefix, match }: Pick<RouteConfig, "deny" | "target" | "stripPrefix" | "match">,
+  ossNames: readonly string[],
+): PathPatterns | null {
+  if (deny.paths.length === 0) return null;
+  if (target.kind !== "buckets") return compilePathPatterns(deny.paths);
+  const strippedPrefix = stripPrefix ? match.pathPrefix.replace(/\/+$/, "") : "";
+  return compilePathPatterns(deny.paths, { names: new Set(ossNames), strippedPrefix });
 }

@@ -24,6 +24,10 @@ const ROUTES = `
   - name: never
     match: { hosts: [site.test], pathPattern: '\\.jpg$' }
     bucket: media
+  - name: sdk
+    match: { hosts: [sdk.test] }
+    buckets: [media]
+    deny: { paths: ['^/img/'] }
   - name: deep
     match: { hosts: [site.test], pathPrefix: /img/deep }
     bucket: media
@@ -61,5 +65,16 @@ t.test("paths by expressions", async (t) => {
 
   t.test("a longer prefix goes before a pattern", async (t) => {
     t.match((await ask("/img/deep/2.jpg")).body.toString(), "examplebucket img/deep/2.jpg");
+  });
+
+  t.test("a key is refused in path style as it is by its bucket's own host", async (t) => {
+    const status = async (host: string, target: string) =>
+      (await answerTo(gateway.port, head("GET", target, ["Host", host]), "GET")).status;
+    const own = "examplebucket.oss-cn-beijing.aliyuncs.com";
+    t.equal(await status("sdk.test", "/examplebucket/a.txt"), 200);
+    t.equal(await status("sdk.test", "/examplebucket/img/1.jpg"), 403);
+    t.equal(await status("sdk.test", "/%65xamplebucket%2Fimg/1.jpg"), 403);
+    t.equal(await status(own, "/img/1.jpg"), 403);
+    t.equal(await status(own, "/a.txt"), 200);
   });
 });

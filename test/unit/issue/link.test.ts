@@ -4,7 +4,7 @@ import { Issuer } from "../../../src/issue/issuer.js";
 import { checkLink, compileLinkKeys } from "../../../src/policy/link-check.js";
 import { takeLinkParameters } from "../../../src/policy/link-query.js";
 import { parseQuery } from "../../../src/signing/canonical.js";
-import { issued, LINK_SECRET, makeIssuer, NOW_MS, NOW_SECONDS, readTestConfig, refusal } from "./issuer.js";
+import { issued, LINK_SECRET, makeIssuer, NOW_MS, NOW_SECONDS, readTestConfig, refusal, TOP } from "./issuer.js";
 
 const VOD = "http://vod.example.com";
 
@@ -121,4 +121,27 @@ t.test("a secret that cannot be read is said so by its place, and tried again th
   });
   isThere = true;
   t.ok(check(issued(issuer.link({ url: `${VOD}/a` }, NOW_MS)).url));
+});
+
+t.test("what deny.paths refuses gets no link, and no presigned URL", async (t) => {
+  const routes = `
+  - name: some
+    match: { hosts: [some.test] }
+    bucket: media
+    deny: { paths: ['/\\.', '^/private/'] }
+    allow: { links: { secret: { env: LINKS } } }
+  - { name: api, match: { hosts: [api.test] }, buckets: [media], deny: { paths: ['^/private/'] } }
+`;
+  const issuer = makeIssuer(undefined, TOP + routes);
+  for (const path of ["/.git/config", "/private/a", "//private/a"])
+    t.match(
+      refusal(issuer.link({ url: `http://some.test${path}` }, NOW_MS)),
+      { status: 422, message: /deny\.paths/ },
+      path,
+    );
+  t.match(refusal(issuer.link({ url: "http://some.test/private/", isPrefix: true }, NOW_MS)), { status: 422 });
+  t.match(issued(issuer.link({ url: "http://some.test/a/private/b" }, NOW_MS)), { route: "some" });
+  const presigned = (path: string) => issuer.presign({ url: `http://api.test${path}`, credentials: "reader" }, NOW_MS);
+  t.match(refusal(presigned("/examplebucket/private/a")), { status: 422, message: /deny\.paths/ });
+  t.match(issued(presigned("/examplebucket/a")), { route: "api" });
 });

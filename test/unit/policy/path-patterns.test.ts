@@ -10,6 +10,7 @@ const CASES: readonly (readonly [expression: string, path: string, rawPath: stri
   ["^/a/b/", "/a///b/x", "/a///b/x", true],
   ["^/a b/", "/a+b/x", "/a+b/x", true],
   ["^/a b/", "/a+b/x", "/a%2Bb/x", false],
+  ["^/a b/x", "/a+b//x", "/a+b//x", true],
   ["(?i)\\.php$", "/x.PhP", "/x.PhP", true],
   ["\\.php$", "/x.PhP", "/x.PhP", false],
 ];
@@ -36,4 +37,20 @@ t.test("what stands in a path is found in it, whatever is around it", async () =
       return patterns.has(path, path);
     }),
   );
+});
+
+t.test("a path with a bucket's name is looked through without it too, and no other path is", async (t) => {
+  const names = new Set(["examplebucket"]);
+  const cases: readonly (readonly [strippedPrefix: string, path: string, isFound: boolean])[] = [
+    ["", "/private/x", true],
+    ["", "/examplebucket/private/x", true],
+    ["", "/examplebucket//private/x", true],
+    ["", "/otherbucket/private/x", false],
+    ["", "/examplebucket/x/private/y", false],
+    ["", "/examplebucket", false],
+    ["/files", "/files/examplebucket/private/x", true],
+    ["/files", "/files/x/private/y", false],
+  ];
+  for (const [strippedPrefix, path, isFound] of cases)
+    t.equal(compilePathPatterns(["^/private/"], { names, strippedPrefix }).has(path, path), isFound, path);
 });
