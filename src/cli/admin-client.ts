@@ -6,6 +6,7 @@ import type { SecretRef, SocketAddress } from "../config/gateway-config.js";
 import { Refusal } from "../config/refusal.js";
 import type { Secret } from "../core/secret.js";
 import { readSecret } from "../credentials/secret-ref.js";
+import { readErrorInWords } from "./config-file.js";
 import { configFile } from "./default-file.js";
 
 /** Options of every command that asks a running gateway, for `parseArgs`. */
@@ -67,7 +68,7 @@ async function findPlace({ config }: AdminAccess): Promise<AdminPlace> {
   try {
     if (file !== null) return findAdminPlace(await readFile(file, "utf8"));
   } catch (error) {
-    if (config !== undefined) throw new Error(`cannot read ${config}: ${(error as Error).message}`);
+    if (config !== undefined) throw new Error(`cannot read ${config}: ${readErrorInWords(error)}`);
   }
   return { address: DEFAULT_ADMIN_ADDRESS, bearerSecret: null };
 }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { decodeConfig, notUtf8 } from "../config/config-bytes.js";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
 import { readArguments } from "./arguments.js";
@@ -69,11 +70,8 @@ async function checkFile(file: string, isSyntaxOnly: boolean): Promise<number> {
     process.stderr.write(`${file}: cannot be read: ${whyUnreadable(error)}\n`);
     return EXIT.failed;
   }
-  const text = decode(bytes);
-  if (text === null) {
-    process.stderr.write(`${file}:1:1: (yaml): expected UTF-8 text, found other bytes. Save the file as UTF-8.\n`);
-    return EXIT.badConfig;
-  }
+  const text = decodeConfig(bytes);
+  if (text === null) return refuse([notUtf8(file)]);
   const result = readConfig(text, file);
   // No warnings of a bad file: a bucket is called unused when only its name in the route is misspelt.
   if (!result.ok) return refuse(result.problems.map((problem) => formatProblem(problem)));
@@ -97,14 +95,6 @@ function whyUnreadable(error: unknown): string {
   if (code === "EISDIR") return "it is a directory";
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   return code ?? String(error);
-}
-
-function decode(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }
 
 function summary({ routes, buckets, listeners }: GatewayConfig): string {

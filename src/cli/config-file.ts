@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { decodeConfig, notUtf8 } from "../config/config-bytes.js";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
 import { EXIT } from "./exit-codes.js";
@@ -8,6 +9,12 @@ const READ_HINTS: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory",
   EACCES: "permission denied",
 };
+
+/** Why a configuration file cannot be read, in a few words. */
+export function readErrorInWords(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return READ_HINTS[code ?? ""] ?? message;
+}
 
 /** A configuration, and the text that it was read from. */
 export interface ReadConfigText {
@@ -35,19 +42,25 @@ export async function readConfigText(
   command: string,
   options: { readonly showsWarnings: boolean },
 ): Promise<ReadConfigText | number> {
-  let text: string;
+  let text: string | null;
   try {
-    text = await readFile(file, "utf8");
+    text = decodeConfig(await readFile(file));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    process.stderr.write(`ossgate ${command}: cannot read ${file}: ${READ_HINTS[code ?? ""] ?? message}\n`);
+    process.stderr.write(`ossgate ${command}: cannot read ${file}: ${readErrorInWords(error)}\n`);
     return EXIT.failed;
   }
+  if (text === null) {
+    process.stderr.write(`${notUtf8(file)}\n`);
+    return EXIT.badConfig;
+  }
   const result = readConfig(text, file);
+  if (!result.ok) {
+    // No warnings of a bad file: a bucket is called unused when only its name in the route is misspelt.
+    for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
+    return EXIT.badConfig;
+  }
   if (options.showsWarnings) {
     for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, "warning")}\n`);
   }
-  if (result.ok) return { text, config: result.config };
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`);
-  return EXIT.badConfig;
+  return { text, config: result.config };
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { decodeConfig, notUtf8 } from "../config/config-bytes.js";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatProblem, readConfig } from "../config/read-config.js";
 import type { Runtime } from "../route/runtime.js";
@@ -44,13 +45,14 @@ export interface FreshConfig {
 
 /** Never rejects. */
 export async function readFresh(file: string): Promise<FreshConfig> {
-  let text: string;
+  let text: string | null;
   try {
-    text = await readFile(file, "utf8");
+    text = decodeConfig(await readFile(file));
   } catch (error) {
     const problem = `${file}: cannot be read: ${(error as Error).message}`;
     return { text: "", config: null, problems: [problem], warnings: [] };
   }
+  if (text === null) return { text: "", config: null, problems: [notUtf8(file)], warnings: [] };
   const result = readConfig(text, file);
   const warnings = result.warnings.map((warning) => formatProblem(warning, "warning"));
   if (result.ok) return { text, config: result.config, problems: [], warnings };

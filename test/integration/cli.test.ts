@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import t, { type Test as Tap } from "tap";
+import { readFresh } from "../../src/process/served-config.js";
 import { type Ended, runProgram, startProgram } from "./cli-program.js";
 
 const COMMANDS = [
@@ -153,6 +154,17 @@ t.test("run says so when its file cannot be read", async (t) => {
     const ended = await runProgram(t, ["run", "-c", file]);
     t.match(ended, { code: 1, stdout: "", stderr: `ossgate run: cannot read ${file}: ${why}\n` });
   }
+});
+
+t.test("a configuration that is not UTF-8 is served by nobody: it would be read as another one", async (t) => {
+  const directory = t.testdir();
+  const file = join(directory, "gateway.yaml");
+  await writeFile(file, Buffer.from(`${configOf("127.0.0.1:0")}# caf\u00e9\n`, "latin1"));
+  const said = `${file}:1:1: (yaml): expected UTF-8 text, found other bytes. Save the file as UTF-8.`;
+  for (const command of ["run", "doctor"]) {
+    t.match(await runProgram(t, [command, "-c", file]), { code: 3, stdout: "", stderr: `${said}\n` });
+  }
+  t.match(await readFresh(file), { config: null, problems: [said] }, "a reload");
 });
 
 t.test("run says in one line that a port is in use, the listener's or admin's, and ends with 1", async (t) => {
