@@ -98,6 +98,10 @@ t.test("the status page", NEEDS_CHROMIUM, async (t) => {
       await page.waitForSelector("#lost:not([hidden])");
       t.match(await textOf(page, "#lost"), "Connection lost");
       t.equal(await textOf(page, "#state"), "Connection lost");
+      const top = await page.evaluate(
+        '(scrollTo(0, document.body.scrollHeight), document.querySelector("#lost").getBoundingClientRect().top)',
+      );
+      t.ok((top as number) >= 0, `seen from the end of the page too, at ${top}`);
       const second = new AdminListener({ host: "127.0.0.1", port: first.port }, first.source);
       await second.listen();
       t.teardown(() => second.close());

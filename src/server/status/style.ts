@@ -29,6 +29,7 @@ p { margin: 0; }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 .pill.good { background: var(--good-bg); } .pill.warn { background: var(--warn-bg); } .pill.bad { background: var(--bad-bg); }
 .banner { max-width: 1200px; margin: 0 auto 14px; padding: 10px 14px; border-radius: 8px; background: var(--bad-bg); color: var(--bad); white-space: pre-line; overflow-wrap: anywhere; }
+#lost { position: sticky; top: 8px; z-index: 2; }
 @media (max-width: 1240px) { .banner { margin-left: 20px; margin-right: 20px; } }
 section { margin-bottom: 22px; }
 .jump { max-width: 1240px; margin: -6px auto 12px; padding: 0 20px; display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13px; }
@@ -115,8 +116,8 @@ footer { padding-top: 4px; padding-bottom: 28px; } footer a { margin-left: 6px; 
   .clock { margin-left: 0; }
   .jump { padding-left: 12px; padding-right: 12px; } .tools { margin-left: 0; }
   .tile dd { font-size: 22px; }
-  .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend tr { margin-right: 4px; }
-  .chart .u-legend :is(th, td) { padding: 2px 1px; } .chart .u-legend .u-value { min-width: 3.7em; }
+  .chart .u-legend { font-size: 12px; padding-left: 0; } .chart .u-legend tr { margin-right: 3px; }
+  .chart .u-legend :is(th, td) { padding: 2px 2px 2px 1px; } .chart .u-legend .u-value { min-width: 3.7em; }
   .chart .u-legend .u-marker { width: .8em; height: .8em; margin-right: 2px; }
   .cards thead, .events thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   :is(.cards, .events), :is(.cards, .events) :is(tbody, tr, td) { display: block; width: 100%; }
