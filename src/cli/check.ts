@@ -23,7 +23,7 @@ Without FILE it is ./gateway.yaml, else /etc/ossgate/gateway.yaml. Run it as the
 service's user and with its variables, or it sees other files than the service.
 
 Exit code: 0 good, with or without warnings; 3 'ossgate run' would not start;
-2 wrong usage; 1 anything else.
+2 wrong usage; 1 a FILE cannot be read, or anything else.
 `;
 
 /**

@@ -30,7 +30,8 @@ export async function run(args: readonly string[], version: string): Promise<num
   if (typeof file === "number") return file;
   keepDebuggerShut();
   const read = await readConfigText(file, "run", { showsWarnings: true });
-  if (typeof read === "number") return read;
+  // One that cannot be read, too: no restart mends it.
+  if (typeof read === "number") return EXIT.badConfig;
   // Before anything is opened: what a restart does not mend is told apart by its exit code.
   const { problems } = await checkNamedFiles(read, { file, isService: true });
   for (const problem of problems) process.stderr.write(`${problem}\n`);

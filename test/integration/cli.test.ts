@@ -145,14 +145,14 @@ t.test("run refuses a bad configuration with a line for each problem, and listen
   t.notMatch(ended.stderr, /^\s+at /m);
 });
 
-t.test("run says so when its file cannot be read", async (t) => {
+t.test("run says so when its file cannot be read, and ends with what is not tried again", async (t) => {
   const directory = t.testdir({});
   for (const [file, why] of [
     [join(directory, "missing.yaml"), "there is no such file"],
     [directory, "it is a directory"],
   ] as const) {
     const ended = await runProgram(t, ["run", "-c", file]);
-    t.match(ended, { code: 1, stdout: "", stderr: `ossgate run: cannot read ${file}: ${why}\n` });
+    t.match(ended, { code: 3, stdout: "", stderr: `ossgate run: cannot read ${file}: ${why}\n` });
   }
 });
 
