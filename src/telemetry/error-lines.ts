@@ -18,7 +18,7 @@ export const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
   UPSTREAM_STALE_CONNECTION:
     "OSS closed an idle connection just then; if it lasts, something on the way cuts idle connections after less than 10 s.",
   UPSTREAM_BAD_RESPONSE:
-    "What answers there does not speak HTTP as OSS does, or too large: check that endpoint and tls lead to OSS itself.",
+    "What answers there does not speak HTTP as OSS does, or with too large a head: check that endpoint and tls lead to OSS itself.",
   UPSTREAM_TRUNCATED:
     "The answer ended before its length; if it lasts, look at the network between here and OSS, and for a proxy that limits sizes.",
   UPSTREAM_AUTH_FAILED:
