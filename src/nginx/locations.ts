@@ -6,7 +6,7 @@ import type { Findings } from "./findings.js";
 import type { Listeners } from "./listeners.js";
 import { BY_PATTERN, type LocationPath, readLocation } from "./path.js";
 import { ANSWERED_ITSELF, closedAt, type Index, type Placed, placeOf, REFUSED } from "./placed.js";
-import { escaped, isWholePrefix, type Reach, ROOT, segmentOf, WHOLE } from "./reach.js";
+import { escaped, isWholePrefix, type Reach, ROOT, segmentOf, WHOLE, widerPatternOf } from "./reach.js";
 import { isRedirected, reportRedirect } from "./redirect-routes.js";
 import { type Redirect, readPlainRedirect } from "./redirects.js";
 import { type ProxiedLocation, type RouteParts, readGuard, readRoutes } from "./routes.js";
@@ -272,6 +272,16 @@ export class Locations {
     }
     if (location !== null && this.#placePattern(found, server, location)) return;
     this.leftOut.add(directive);
+    const wider = location === null && !found.isInExpression ? widerPatternOf(directive.args) : null;
+    if (wider !== null && reaches.every(({ pattern }) => pattern === null)) {
+      this.#findings.approximated(
+        directive,
+        `more is refused: all paths with ${wider} (deny.paths); RE2 looks at nothing around it`,
+      );
+      for (const inner of directive.block ?? []) this.#findings.taken(inner, "its location's paths are refused");
+      for (const reach of reaches) this.#guard(found, server, { ...reach, pattern: wider }, null);
+      return;
+    }
     const isClosable = reaches.every(({ pattern }) => pattern !== null);
     if (location !== null || !isClosable)
       for (const one of [directive, ...scope.own("proxy_pass")])

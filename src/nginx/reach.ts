@@ -1,4 +1,4 @@
-import { expressionProblem } from "../core/expression.js";
+import { compileExpression, expressionProblem } from "../core/expression.js";
 
 /** Paths that a `location` or a `rewrite` took in NGINX. */
 export interface Reach {
@@ -44,6 +44,22 @@ export function patternOf(text: string, ignoresCase: boolean): string | null {
   const pattern = ignoresCase ? `(?i)${text}` : text;
   const isPlain = text !== "" && /^[ -~]*$/.test(text) && !OTHER_IN_RE2.test(text);
   return isPlain && expressionProblem(pattern) === null ? pattern : null;
+}
+
+/** One that looks around without taking anything; what it looks for may have brackets of its own, one level deep. */
+const LOOK_AROUND = /(?<!\\)\(\?<?[=!](?:\\.|\[(?:\\.|[^\]\\])*\]|\((?:\\.|[^()\\[])*\)|[^()\\[])*\)(?![*+?{])/g;
+
+/**
+ * An expression for a refusal that finds all that NGINX's does, and more: `/\.` for `/\.(?!well-known)`, since RE2 does
+ * not look around. `null`: it has none, or one that finds every path.
+ */
+export function widerPatternOf(args: readonly string[]): string | null {
+  const [modifier = "", text = ""] = args;
+  if (args.length !== 2 || !modifier.startsWith("~")) return null;
+  const pattern = patternOf(text.replace(LOOK_AROUND, ""), modifier === "~*");
+  if (pattern === null) return null;
+  const expression = compileExpression(pattern);
+  return expression.test("/") || expression.test("/x") ? null : pattern;
 }
 
 /**

@@ -94,3 +94,20 @@ t.test("a client certificate that a server demands is not left out because anoth
     "b.test": true,
   });
 });
+
+t.test("an expression that looks around is refused by one that finds more, where that is not everything", async (t) => {
+  const cases: readonly (readonly [expression: string, deniedPaths: readonly string[], isClosed: boolean])[] = [
+    ["/\\.(?!well-known)", ["/\\."], false],
+    ["/\\.(?!well-known).*", ["/\\..*"], false],
+    ["/\\.(?!well-known(?:/|$))", ["/\\."], false],
+    ["(?<!a)\\.txt$", ["\\.txt$"], false],
+    ["^/(?!img)", [], true],
+    ["^/(?!a(b(c)))x", [], true],
+    ["(?!a)*x", [], true],
+  ];
+  for (const [expression, deniedPaths, isClosed] of cases) {
+    const { routes, report } = convert(server(`location / { ${PASS} } location ~ "${expression}" { deny all; }`));
+    t.match(routes, [{ deniedPaths, isClosed }], expression);
+    t.equal(/more is refused/.test(report), !isClosed, expression);
+  }
+});
