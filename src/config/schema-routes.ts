@@ -50,7 +50,7 @@ const match = mapOf({
   pathPattern: optional(
     textLeaf({ type: "expression", expected: PATTERN_EXPECTED, parse: parsePathPattern }),
     "every path below `pathPrefix`",
-    "An RE2 expression that must be found in the decoded path, besides the prefix. Of routes with the same host and prefix those with a pattern come first, in the order of the file; a longer prefix goes before any pattern.",
+    "An RE2 expression that must be found in the decoded path, besides the prefix. Of routes with the same host and prefix those with a pattern come first, in the order of the file; a longer prefix goes before any pattern. A bucket in the path and an image style (`!small`) are parts of the path.",
     "(?i)\\.(jpg|png)$",
   ),
 });

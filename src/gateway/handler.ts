@@ -6,6 +6,7 @@ import type { CompiledRoute } from "../route/compiled-route.js";
 import { answerChallenge } from "./acme-challenge.js";
 import { authorize } from "./authorize.js";
 import { begin } from "./begin.js";
+import { checkPath } from "./denied-paths.js";
 import { bodyTooLarge, RequestExchange } from "./exchange.js";
 import { bugFound, logOwnFault } from "./exchange-faults.js";
 import { finish } from "./finish.js";
@@ -190,15 +191,11 @@ function admit(ctx: RequestContext): Denial | null {
   return found.limits === null ? null : limitRoute(ctx);
 }
 
-const PATH_NOT_ALLOWED: Denial = Object.freeze({
-  code: "PATH_NOT_ALLOWED",
-  reason: "Paths like this one are refused here.",
-});
-
 /** Still stage 3: the path, the method, and the size of the body where the client tells it. */
 function checkMethod(ctx: RequestContext): Denial | null {
   const found = ctx.route as CompiledRoute;
-  if (found.deniedPaths?.has(ctx.path, ctx.rawPath) === true) return PATH_NOT_ALLOWED;
+  const deniedPath = checkPath(ctx);
+  if (deniedPath !== null) return deniedPath;
   const method = ctx.req.method ?? "";
   ctx.isPreflight = method === "OPTIONS" && (found.cors !== null || isPreflight(ctx));
   if (!found.methods.has(method) && !ctx.isPreflight) return found.methodDenied;

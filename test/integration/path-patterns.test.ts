@@ -54,6 +54,23 @@ t.test("paths by expressions", async (t) => {
     t.equal((await ask("/x.php", "DELETE")).status, 403, "the path is looked at before the method");
   });
 
+  t.test("nor may a copy or a link name what they refuse", async (t) => {
+    const put = async (name: string, value: string) => {
+      const client = head("PUT", "/copy.txt", ["Host", "site.test", "Content-Length", "0", name, value]);
+      return (await answerTo(gateway.port, client, "PUT")).body.toString();
+    };
+    const refused: readonly [string, string][] = [
+      ["x-oss-copy-source", "/examplebucket/.git/config"],
+      ["X-Oss-Copy-Source", "/examplebucket/%2egit/config?versionId=1"],
+      ["x-amz-copy-source", "examplebucket/x.php"],
+      ["x-oss-copy-source", "/examplebucket/%zz"],
+      ["x-oss-symlink-target", ".git/config"],
+    ];
+    for (const [name, value] of refused) t.match(await put(name, value), "refused here", value);
+    t.notMatch(await put("x-oss-copy-source", "/.git/a.txt"), "refused here", "that is a bucket's name");
+    t.notMatch(await put("x-oss-copy-source", "/examplebucket/a.txt"), "refused here");
+  });
+
   t.test("other paths are served", async (t) => {
     for (const target of ["/a.txt", "/img/a.txt", "/a.txt?x=/.git"]) t.equal((await ask(target)).status, 200, target);
   });
