@@ -43,7 +43,8 @@ export function lossInWords(error: NodeJS.ErrnoException): string {
 
 /** What an operator does about a log that cannot be written. */
 export function nextOfLoss(error: NodeJS.ErrnoException): string {
-  if (error.code === "EPIPE") return "Nobody reads the log any more: start whoever read it, and ossgate, anew; requests go on meanwhile.";
+  if (error.code === "EPIPE")
+    return "Nobody reads the log any more: start whoever read it, and ossgate, anew; requests go on meanwhile.";
   return lossCauseOf(error) === "full"
     ? "Make room where the log is, and look at logrotate; requests go on, and lines are written again from then on."
     : "Look at the file system of the log; requests go on, and lines are written again as soon as it takes them.";
