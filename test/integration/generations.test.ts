@@ -112,7 +112,7 @@ t.test("a reload refills no burst, and lets nobody in who would not be", async (
       t.equal(await statusOf(gateway), 200);
       await reloads(t, gateway, limited(limits));
       t.equal(await statusOf(gateway), 429);
-      await reloads(t, gateway, limited({ requests: "1000/s", burst: 1_000 }));
+      await reloads(t, gateway, limited({ requests: "100000/s", burst: 1_000 }));
       t.equal(await statusOf(gateway), 200, "a change counts at once");
     }
   });

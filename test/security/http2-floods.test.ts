@@ -32,6 +32,8 @@ interface Flood {
   readonly most: number;
   /** Whether the connection must end before all were sent; else it must be good for a request behind them. */
   readonly isEnded: boolean;
+  /** Answers that are waited for open no more streams than there may be at once; without that it may end. */
+  readonly mayEnd?: boolean;
   /** Frames that do nothing, of which newer versions of nghttp2 take some ten thousand at once. */
   readonly isGlitch?: boolean;
   /** Of the GOAWAY, where there is time for one. */
@@ -98,7 +100,7 @@ const FLOODS: readonly Flood[] = [
     most: 200_000,
     isEnded: true,
   },
-  { title: "heads that grow when they are decoded", piece: bomb, most: 2_000, isEnded: false },
+  { title: "heads that grow when they are decoded", piece: bomb, most: 2_000, isEnded: false, mayEnd: true },
   {
     title: "PRIORITY",
     piece: (n) => frame(FRAME.priority, 0, stream(n), Buffer.from([0, 0, 0, 0, 7])),
@@ -183,7 +185,7 @@ t.test("floods of frames, read or not read", async (t) => {
         const sent = await sendAll(client, flood);
         client.read();
         if (flood.isEnded) await client.closed;
-        else if (isReading && !(flood.isGlitch && COUNTS_GLITCHES)) {
+        else if (isReading && flood.mayEnd !== true && !(flood.isGlitch && COUNTS_GLITCHES)) {
           t.ok(await isServed(client, LATER), `the connection is good after ${sent}`);
         }
         if (flood.isEnded && isReading) t.ok(sent < flood.most, `the connection ended after ${sent} of ${flood.most}`);
