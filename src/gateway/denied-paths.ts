@@ -1,5 +1,5 @@
 import type { Denial } from "../core/errors.js";
-import { headerValue } from "../core/headers.js";
+import { headerValues } from "../core/headers.js";
 import { decodePath } from "../core/target.js";
 import type { PathPatterns } from "../policy/path-patterns.js";
 import type { CompiledRoute } from "../route/compiled-route.js";
@@ -18,18 +18,24 @@ export function checkPath({ route, path, rawPath, req }: RequestContext): Denial
   return req.method === "PUT" && namesDeniedKey(deniedPaths, req.rawHeaders) ? PATH_NOT_ALLOWED : null;
 }
 
+/** `/bucket/key?versionId=…`, percent-encoded as a whole or but for its slashes. */
+const COPY_SOURCES: readonly string[] = ["x-oss-copy-source", "x-amz-copy-source"];
+
 /** A copy would bring what is denied to where it is not. */
 function namesDeniedKey(deniedPaths: PathPatterns, rawHeaders: readonly string[]): boolean {
-  const source = headerValue(rawHeaders, "x-oss-copy-source") ?? headerValue(rawHeaders, "x-amz-copy-source");
-  if (source !== undefined && isDenied(deniedPaths, source.replace(/^\/?[^/]*|\?.*$/g, ""))) return true;
-  const target = headerValue(rawHeaders, "x-oss-symlink-target");
-  return target !== undefined && isDenied(deniedPaths, `/${target}`);
+  const sources = COPY_SOURCES.flatMap((name) => headerValues(rawHeaders, name));
+  return (
+    sources.some((source) =>
+      isDenied(deniedPaths, source.replace(/\?.*$/, ""), (path) => path.replace(/^\/?[^/]*/, "")),
+    ) ||
+    headerValues(rawHeaders, "x-oss-symlink-target").some((target) => isDenied(deniedPaths, target, (key) => `/${key}`))
+  );
 }
 
 /** What cannot be decoded is nobody's key, and is refused too. */
-function isDenied(deniedPaths: PathPatterns, rawKey: string): boolean {
+function isDenied(deniedPaths: PathPatterns, raw: string, pathOf: (decoded: string) => string): boolean {
   try {
-    return deniedPaths.has(decodePath(rawKey), rawKey);
+    return [raw, raw.replaceAll("+", "%20")].some((each) => deniedPaths.has(pathOf(decodePath(each)), ""));
   } catch {
     return true;
   }

@@ -62,6 +62,8 @@ t.test("paths by expressions", async (t) => {
     const refused: readonly [string, string][] = [
       ["x-oss-copy-source", "/examplebucket/.git/config"],
       ["X-Oss-Copy-Source", "/examplebucket/%2egit/config?versionId=1"],
+      ["x-oss-copy-source", "%2Fexamplebucket%2F.git%2Fconfig"],
+      ["x-oss-copy-source", "/examplebucket/s+p/k"],
       ["x-amz-copy-source", "examplebucket/x.php"],
       ["x-oss-copy-source", "/examplebucket/%zz"],
       ["x-oss-symlink-target", ".git/config"],
