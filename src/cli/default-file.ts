@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 
 /** Where a configuration is looked for when none is named: here, then where the package puts it. */
 const HERE = "gateway.yaml";
@@ -17,5 +17,10 @@ export function configFile(named: string | undefined): string | null {
 }
 
 function ownerOf(path: string): number | null {
-  return existsSync(path) ? statSync(path).uid : null;
+  try {
+    // Of a link itself, which may lead elsewhere in a moment.
+    return lstatSync(path).uid;
+  } catch {
+    return null;
+  }
 }
